@@ -1,0 +1,160 @@
+//! Long native work: a small bounded pool with two lanes, a handle that JavaScript can cancel and read progress
+//! from, and a promise for the result. Training goes in the low lane, so that it yields to claims and users.
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
+use std::thread;
+
+use napi::bindgen_prelude::{Env, Object, Result, ToNapiValue};
+use napi_derive::napi;
+
+use crate::failure::Failure;
+
+/// Jobs that may wait; one more is refused, so that a flood cannot grow memory.
+const WAITING_MAX: usize = 4_096;
+
+/// Which queue a job waits in. `Low` work starts only when nothing waits in `High`, and never takes the last thread.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    High,
+    Low,
+    /// A thread of its own: for work that itself uses all cores for long (a proof-of-work search).
+    Own,
+}
+
+/// What a running job and JavaScript share.
+#[derive(Default)]
+pub struct Shared {
+    pub cancelled: AtomicBool,
+    pub done: AtomicU64,
+    pub total: AtomicU64,
+}
+
+/// The handle of one long job: pass it to an async export, then cancel it or read its progress.
+#[napi]
+pub struct Job {
+    pub(crate) shared: Arc<Shared>,
+}
+
+#[napi]
+impl Job {
+    #[napi(constructor, catch_unwind)]
+    #[allow(clippy::new_without_default)] // napi needs the constructor itself
+    pub fn new() -> Self {
+        Self { shared: Arc::default() }
+    }
+
+    /// Asks the work to stop; its promise then rejects with `NATIVE_CANCELLED`.
+    #[napi(catch_unwind)]
+    pub fn cancel(&self) {
+        self.shared.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    /// Units done so far (hashes, steps, ...).
+    #[napi(getter, catch_unwind)]
+    pub fn done(&self) -> f64 {
+        self.shared.done.load(Ordering::Relaxed) as f64
+    }
+
+    /// Units in all; 0 while unknown.
+    #[napi(getter, catch_unwind)]
+    pub fn total(&self) -> f64 {
+        self.shared.total.load(Ordering::Relaxed) as f64
+    }
+}
+
+type Work = Box<dyn FnOnce() + Send>;
+
+#[derive(Default)]
+struct Queues {
+    high: VecDeque<Work>,
+    low: VecDeque<Work>,
+    low_running: usize,
+}
+
+struct Pool {
+    queues: Mutex<Queues>,
+    ready: Condvar,
+    threads: usize,
+}
+
+impl Pool {
+    fn next(&self) -> (Work, bool) {
+        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(work) = queues.high.pop_front() {
+                return (work, false);
+            }
+            if queues.low_running + 1 < self.threads
+                && let Some(work) = queues.low.pop_front()
+            {
+                queues.low_running += 1;
+                return (work, true);
+            }
+            queues = self.ready.wait(queues).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn run(&self) -> ! {
+        loop {
+            let (work, low) = self.next();
+            work();
+            if low {
+                self.queues.lock().unwrap_or_else(PoisonError::into_inner).low_running -= 1;
+                self.ready.notify_one();
+            }
+        }
+    }
+}
+
+fn pool() -> &'static Pool {
+    static POOL: OnceLock<&'static Pool> = OnceLock::new();
+    POOL.get_or_init(|| {
+        let threads = thread::available_parallelism().map_or(2, usize::from).max(2);
+        let pool: &'static Pool =
+            Box::leak(Box::new(Pool { queues: Mutex::default(), ready: Condvar::new(), threads }));
+        for index in 0..threads {
+            // A thread that cannot be had leaves a smaller pool; with none the promise would hang, but then the
+            // process is out of threads altogether and Node itself is failing.
+            let _ = thread::Builder::new().name(format!("taumesh-{index}")).spawn(|| pool.run());
+        }
+        pool
+    })
+}
+
+fn submit(lane: Lane, work: Work) -> std::result::Result<(), Failure> {
+    if lane == Lane::Own {
+        return match thread::Builder::new().name("taumesh-own".into()).spawn(work) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(Failure::new("NATIVE_BUSY", format!("no thread to be had: {error}"))),
+        };
+    }
+    let pool = pool();
+    let mut queues = pool.queues.lock().unwrap_or_else(PoisonError::into_inner);
+    let queue = if lane == Lane::High { &mut queues.high } else { &mut queues.low };
+    if queue.len() >= WAITING_MAX {
+        return Err(Failure::new("NATIVE_BUSY", format!("{WAITING_MAX} native jobs are waiting already")));
+    }
+    queue.push_back(work);
+    pool.ready.notify_one();
+    Ok(())
+}
+
+/// Runs `work` off the JavaScript thread and gives its promise. A panic inside rejects with `NATIVE_PANIC`.
+pub fn promise<T, F>(env: &Env, lane: Lane, work: F) -> Result<Object<'_>>
+where
+    T: ToNapiValue + Send + 'static,
+    F: FnOnce() -> std::result::Result<T, Failure> + Send + 'static,
+{
+    let (deferred, object) = env.create_deferred::<T, Box<dyn FnOnce(Env) -> Result<T> + Send>>()?;
+    submit(
+        lane,
+        Box::new(move || match catch_unwind(AssertUnwindSafe(work)) {
+            Ok(Ok(value)) => deferred.resolve(Box::new(move |_| Ok(value))),
+            Ok(Err(failure)) => deferred.reject(failure.into()),
+            Err(_) => deferred.reject(Failure::new("NATIVE_PANIC", "a native job failed unexpectedly").into()),
+        }),
+    )?;
+    Ok(object)
+}

@@ -1,0 +1,7 @@
+//! The door between Node and the crates: converts arguments, calls, maps errors. No algorithm lives here.
+//! Every export is `#[napi(catch_unwind)]`, copies its inputs, and checks sizes before it allocates.
+#![allow(unsafe_code)] // napi's macros expand to `unsafe` registration code; none is written by hand here
+
+mod failure;
+mod job;
+

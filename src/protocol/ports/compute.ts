@@ -1,0 +1,259 @@
+/**
+ * The native functions, as every room sees them. Filled by the addon (`native/addon.ts`) and, where practical, by an
+ * exact TypeScript twin (`native/reference/`). Batches in, typed arrays out; all throw `NodeError`.
+ */
+
+/** Options of every call that can take longer than ~20 ms; those run off the JavaScript thread. */
+export interface LongCall {
+  signal?: AbortSignal | undefined
+  /** Called about ten times a second with units done and in all (0 = unknown). */
+  onProgress?: ((done: number, total: number) => void) | undefined
+}
+
+// ---------------------------------------------------------------------------------------------- proof of work
+export interface PowCompute {
+  /** Names of the solvers this machine can run, fastest first, e.g. `avx512`, `avx2`, `portable`. */
+  backends(): string[]
+  /** seal = keccak256(sha256(nonce u64 LE ‖ keccak256(blockHash ‖ hotkey))), 32 bytes. Keys are 32 bytes each. */
+  seal(blockHash: Uint8Array, hotkey: Uint8Array, nonce: bigint): Uint8Array
+  /** For n entries (`blockHashes`, `hotkeys` 32·n bytes): the seals (32·n bytes) and whether seal·difficulty < 2²⁵⁶ (n bytes, 0 or 1). */
+  verify(batch: { blockHashes: Uint8Array; hotkeys: Uint8Array; nonces: BigUint64Array; difficulties: BigUint64Array }): {
+    seals: Uint8Array
+    meets: Uint8Array
+  }
+  /** Searches nonces from `start` (default: random) until a seal meets `difficulty`. Progress counts hashes. Cancels within 50 ms. */
+  solve(challenge: PowChallenge, options?: LongCall): Promise<PowSolution>
+}
+export interface PowChallenge {
+  blockHash: Uint8Array
+  hotkey: Uint8Array
+  difficulty: bigint
+  threads?: number
+  backend?: string
+  start?: bigint
+}
+export interface PowSolution {
+  nonce: bigint
+  seal: Uint8Array
+  hashes: number
+  seconds: number
+}
+
+// ---------------------------------------------------------------------------------------------- signatures
+export type Scheme = 'sr25519' | 'ed25519'
+export interface SignatureCompute {
+  /** Key pair of a 32-byte (mini-)secret seed. `secret` is 64 bytes, scheme-specific, to be wiped by its holder. */
+  keyPair(scheme: Scheme, seed: Uint8Array): { publicKey: Uint8Array; secret: Uint8Array }
+  /** Key pair of a 64-byte secret as `keyPair` returns it. */
+  fromSecret(scheme: Scheme, secret: Uint8Array): { publicKey: Uint8Array; secret: Uint8Array }
+  /** sr25519 child by a 32-byte chain code: `hard` on the mini-secret (then `secret` is its 32 bytes), `soft` on a 64-byte secret. */
+  derive(kind: 'hard' | 'soft', secret: Uint8Array, chainCode: Uint8Array): Uint8Array
+  /** 64-byte signature; sr25519 in the signing context `substrate`. */
+  sign(scheme: Scheme, secret: Uint8Array, message: Uint8Array): Uint8Array
+  /** Strict: no malleable, non-canonical, small-order or all-zero key passes, nor a message in `<Bytes>` form. */
+  verify(scheme: Scheme, publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean
+  /** One byte, 0 or 1, per item; accepts exactly what `verify` accepts. */
+  verifyBatch(items: readonly SignedItem[]): Uint8Array
+}
+export interface SignedItem {
+  scheme: Scheme
+  publicKey: Uint8Array
+  message: Uint8Array
+  signature: Uint8Array
+}
+
+// ---------------------------------------------------------------------------------------------- consensus
+/** Sparse rows in compressed form: row i holds entries offsets[i]..offsets[i+1]; uids strictly increase in a row. */
+export interface SparseRows {
+  offsets: Uint32Array
+  uids: Uint16Array
+  values: Uint16Array
+}
+/** Inputs of consensus-scoring.md, same names; all per-uid arrays have n entries. */
+export interface EpochInput {
+  n: number
+  stake: BigUint64Array
+  weights: SparseRows
+  bonds: SparseRows
+  lastUpdate: BigUint64Array
+  blockAtRegistration: BigUint64Array
+  validatorPermit: Uint8Array
+  block: bigint
+  activityCutoff: number
+  kappa: number
+  bondsMovingAverage: bigint
+  maxAllowedValidators: number
+  emission: bigint
+}
+/** Outputs of consensus-scoring.md, same names. */
+export interface EpochOutput {
+  rank: Uint16Array
+  trust: Uint16Array
+  consensus: Uint16Array
+  incentive: Uint16Array
+  dividends: Uint16Array
+  validatorTrust: Uint16Array
+  pruningScores: Uint16Array
+  emission: BigUint64Array
+  serverEmission: BigUint64Array
+  validatorEmission: BigUint64Array
+  active: Uint8Array
+  validatorPermit: Uint8Array
+  bonds: SparseRows
+}
+export interface ConsensusCompute {
+  /** One epoch, bit-exact, synchronous: for the ledger's state. @throws CONSENSUS_INPUT_* for what the definition refuses */
+  epoch(input: EpochInput): EpochOutput
+}
+
+// ---------------------------------------------------------------------------------------------- mixture
+/** Bytes of one leaf: a code for each of the 256 possible next bytes (mixture.md 2.1). */
+export const LEAF_BYTES = 256
+export interface MixtureCompute {
+  /** u16 claim of each position: ⌊4096·(−ln p)+½⌋ of the decoded, mixed p of `text[t]`. leaves: T·256 bytes, text: T bytes. */
+  claims(leaves: Uint8Array, text: Uint8Array): Uint16Array
+  /** The decoded, mixed probabilities of n leaves: Float64Array(n·256), each row sums to 1. */
+  decode(leaves: Uint8Array): Float64Array
+  /** Leaf codes of n·256 natural-log probabilities (normalised or not; rows are normalised first). */
+  encode(lnProbabilities: Float32Array): Uint8Array
+  /** Merkle root over the first T-1 leaves (2.2) of T·256 leaf bytes, and commit = KDF[claim](…). `claims` holds the T-1 visible claims. */
+  commit(input: ClaimInput): { root: Uint8Array; commit: Uint8Array }
+  /** Opening paths of leaf `positions`: for each, the sibling hashes from leaf to root, 32 bytes each, concatenated. */
+  paths(leaves: Uint8Array, positions: Uint16Array): Uint8Array[]
+  /**
+   * Checks a Reveal against its Commit (6.1 step 6): commit hash, every path, every opened leaf decodes to its claim.
+   * @returns 'ok', or what is wrong first: 'commit' | 'path' | 'claim' | 'shape'; `lastClaim` is the claim of the sealed byte
+   */
+  checkReveal(reveal: RevealInput): { status: 'ok' | 'commit' | 'path' | 'claim' | 'shape'; lastClaim: number }
+  /** Exact Shapley values of one scoring step (4.1), or the Owen form where `clusters` groups peers (5.3). Runs natively off-thread. */
+  shapley(game: GameInput, options?: LongCall): Promise<GameOutput>
+  /** bits/byte of single players and of mixtures over given claims, for reports: see `MixtureReport`. */
+  report(game: GameInput): MixtureReport
+  /** NTD form (2.3) of n leaves, concatenated; `topP` in (0, 1], `nMax` 1..64. */
+  ntdEncode(leaves: Uint8Array, topP: number, nMax: number): Uint8Array
+  /** Probabilities Float64Array(n·256) of n NTDs, residual spread by the fallback's leaves (n·256 bytes). @throws MIXTURE_NTD_MALFORMED */
+  ntdDecode(ntds: Uint8Array, fallbackLeaves: Uint8Array): Float64Array
+}
+export interface ClaimInput {
+  queryId: Uint8Array
+  hotkey: Uint8Array
+  leaves: Uint8Array
+  claims: Uint16Array
+  salt: Uint8Array
+}
+export interface RevealInput {
+  commit: Uint8Array
+  queryId: Uint8Array
+  hotkey: Uint8Array
+  root: Uint8Array
+  salt: Uint8Array
+  lastLeaf: Uint8Array
+  /** The T-1 visible claims as the miner states them. */
+  claims: Uint16Array
+  /** The span's T bytes; the last one was never sent. */
+  span: Uint8Array
+  /** Positions that were asked for, in order; the reveal must open exactly these. */
+  positions: Uint16Array
+  leaves: Uint8Array
+  paths: Uint8Array[]
+}
+export interface GameInput {
+  /** Positions per span (the posterior restarts with each) and spans: claims rows have length·spans entries. */
+  length: number
+  spans: number
+  /** Claims of the fallback, expert 0. */
+  fallback: Uint16Array
+  /** Claims of each player; null where the peer failed in this step (W = N = 0, φ = 0). */
+  peers: (Uint16Array | null)[]
+  /** Cluster number of each player; absent = every player alone. */
+  clusters?: Uint16Array | undefined
+}
+export interface GameOutput {
+  /** Per player, i64: round half to even of φ·2³² bits per byte. */
+  phi: BigInt64Array
+  /** v(N) and v(∅) in bits per byte (≤ 0). */
+  all: number
+  none: number
+}
+export interface MixtureReport {
+  /** bits/byte: posterior mixture of all and the fallback; mean of all probabilities; the fallback alone; each player alone (NaN = failed). */
+  network: number
+  uniform: number
+  fallback: number
+  single: Float64Array
+}
+
+// ---------------------------------------------------------------------------------------------- experts
+export type ModelSpec =
+  | { kind: 'order'; order: number; match: boolean }
+  | { kind: 'transformer'; width: number; layers: number; heads: number; context: number }
+  | { kind: 'gru'; embedding: number; width: number; context: number }
+  /** The public fallback p0 (2.5), from its artefact. */
+  | { kind: 'fallback'; artefact: Uint8Array }
+
+export interface TrainReport {
+  steps: number
+  bytes: number
+  /** Mean training loss of these steps, bits per byte. */
+  loss: number
+  seconds: number
+}
+/** A native model. `predict` and streams may run while `train` runs; they see the weights of the last finished step. */
+export interface Model {
+  readonly kind: ModelSpec['kind']
+  readonly parameters: number
+  /** Text it trains on (order-k: the text it counts), copied once; a second call replaces it. */
+  setText(text: Uint8Array): Promise<void>
+  /** Trains until `steps` more steps are done or `budgetMs` is over (at least one step). `totalSteps` shapes the rate schedule. Low priority. */
+  train(slice: { steps: number; budgetMs: number; totalSteps: number }, options?: LongCall): Promise<TrainReport>
+  /** For each context c and its `from`: leaf codes of positions from..c.length (byte t given c_<t): (c.length-from+1)·256 bytes. */
+  predict(contexts: readonly Uint8Array[], from: readonly number[], options?: LongCall): Promise<Uint8Array[]>
+  /** An incremental stream with its cache. */
+  open(): ModelStream
+  /** BLAKE3 Merkle root over 64 KiB leaves of the tensors in canonical order (mixture.md 1); zero where there are none. */
+  root(): Promise<Uint8Array>
+  /** Checkpoint as safetensors bytes, and back (spec must match). */
+  save(): Promise<Uint8Array>
+  load(checkpoint: Uint8Array): Promise<void>
+}
+export interface ModelStream {
+  /** Rewinds to `position` (≤ its length), appends `bytes`, returns leaves of the last `want` positions: want·256 bytes, the last being the next byte. */
+  extend(position: number, bytes: Uint8Array, want: number): Promise<Uint8Array>
+  close(): void
+}
+export interface ExpertCompute {
+  model(spec: ModelSpec, seed: bigint): Model
+  /** Counts the public fallback's artefact (2.5) over all training texts. */
+  fallbackArtefact(texts: readonly Uint8Array[], options?: LongCall): Promise<Uint8Array>
+}
+
+// ---------------------------------------------------------------------------------------------- tensors
+export interface DeviceInfo {
+  backend: 'cpu' | 'cuda' | 'wgpu'
+  name: string
+  memoryBytes: number | null
+  driver: string | null
+  features: string[]
+  usable: boolean
+  /** Why it cannot be used; null when it can. */
+  reason: string | null
+}
+export interface TensorCompute {
+  devices(): Promise<DeviceInfo[]>
+  /** C[m,n] = A[m,k]·B[k,n], row-major f32. `exact`: same bits on every CPU. @throws TENSOR_SHAPE when sizes do not fit or exceed limits */
+  matmul(
+    a: Float32Array,
+    b: Float32Array,
+    shape: { m: number; k: number; n: number; exact?: boolean },
+    options?: LongCall,
+  ): Promise<Float32Array>
+}
+
+export interface Compute {
+  pow: PowCompute
+  signature: SignatureCompute
+  consensus: ConsensusCompute
+  mixture: MixtureCompute
+  expert: ExpertCompute
+  tensor: TensorCompute
+}
