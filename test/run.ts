@@ -1,0 +1,78 @@
+/**
+ * `npm test`: every suite of both languages, then one closing line with the counts. A suite that ran no case is a failure;
+ * what a machine lacks is skipped by name inside the suites and counted.
+ */
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+interface Counts {
+  passed: number
+  failed: number
+  skipped: number
+}
+const root = new URL('..', import.meta.url).pathname
+const scratch = mkdtempSync(join(tmpdir(), 'taumesh-test-'))
+
+/** Runs a command with its output shown, and gives exit code and output. */
+function run(command: string, args: string[]): Promise<{ code: number; output: string }> {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, FORCE_COLOR: '0' } })
+    let output = ''
+    child.stdout.on('data', (chunk: Buffer) => {
+      output += chunk.toString()
+      process.stdout.write(chunk)
+    })
+    child.on('error', (error) => resolve({ code: -1, output: error.message }))
+    child.on('close', (code) => resolve({ code: code ?? -1, output }))
+  })
+}
+
+async function typescript(filters: string[]): Promise<Counts> {
+  const report = join(scratch, 'vitest.json')
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
+  const { code } = await run(process.execPath, [
+    'node_modules/vitest/vitest.mjs',
+    'run',
+    '-c',
+    'test/vitest.config.ts',
+    ...reporters,
+    ...filters,
+  ])
+  const json = JSON.parse(readFileSync(report, 'utf8')) as {
+    numPassedTests: number
+    numFailedTests: number
+    numPendingTests: number
+    numTodoTests: number
+  }
+  const counts = { passed: json.numPassedTests, failed: json.numFailedTests, skipped: json.numPendingTests + json.numTodoTests }
+  // A file that cannot be loaded has no failed case, yet it is a failure.
+  if (code !== 0 && counts.failed === 0) counts.failed = 1
+  return counts
+}
+
+async function rust(): Promise<Counts> {
+  const { code, output } = await run('cargo', ['test', '--release', '--workspace', '--locked'])
+  const counts = { passed: 0, failed: 0, skipped: 0 }
+  for (const [, passed, failed, ignored] of output.matchAll(/test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored/g)) {
+    counts.passed += Number(passed)
+    counts.failed += Number(failed)
+    counts.skipped += Number(ignored)
+  }
+  if (code !== 0 && counts.failed === 0) counts.failed = 1
+  return counts
+}
+
+const filters = process.argv.slice(2)
+const suites: [name: string, counts: Counts][] = [['typescript', await typescript(filters)]]
+if (filters.length === 0) suites.push(['rust', await rust()])
+rmSync(scratch, { recursive: true, force: true })
+
+for (const [name, counts] of suites) {
+  if (counts.passed + counts.failed === 0) counts.failed = 1
+  console.log(`${name}: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`)
+}
+const sum = (key: keyof Counts): number => suites.reduce((total, [, counts]) => total + counts[key], 0)
+console.log(`${sum('passed')} passed, ${sum('failed')} failed, ${sum('skipped')} skipped`)
+process.exitCode = sum('failed') === 0 ? 0 : 1
