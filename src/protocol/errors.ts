@@ -26,6 +26,13 @@ export const errors = {
     text: 'the native addon cannot be loaded: {detail}. Run: npm run setup',
     exit: 78,
   },
+  LAB_CORPUS_SOURCE_MISSING: {
+    http: 500,
+    retry: 'never',
+    penalty: 0,
+    text: 'no text found for the corpus in {path}. Run: npm run setup',
+    exit: 78,
+  },
 } as const satisfies Record<string, ErrorRow>
 
 export type ErrorCode = keyof typeof errors
