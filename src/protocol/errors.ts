@@ -26,6 +26,7 @@ export const errors = {
     text: 'the native addon cannot be loaded: {detail}. Run: npm run setup',
     exit: 78,
   },
+  ADDRESS_INVALID: { http: 400, retry: 'never', penalty: 0, text: 'not an address: {detail}' },
   LAB_CORPUS_SOURCE_MISSING: {
     http: 500,
     retry: 'never',
