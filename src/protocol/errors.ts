@@ -15,6 +15,28 @@ export interface ErrorRow {
 }
 
 export const errors = {
+  // The sixteen answers of wire.md 1.7 (numbers in wire-errors.ts), then what only the caller's own side says.
+  WIRE_MALFORMED: { http: 400, retry: 'never', penalty: 20, text: 'the message is malformed: {detail}' },
+  WIRE_UNSUPPORTED: { http: 400, retry: 'never', penalty: 0, text: 'the peer speaks no version in common: {detail}' },
+  WIRE_WRONG_CHAIN: { http: 421, retry: 'never', penalty: 0, text: 'the peer is on another chain' },
+  WIRE_WRONG_TARGET: { http: 421, retry: 'never', penalty: 10, text: 'the call is for another receiver or connection: {detail}' },
+  WIRE_UNAUTHENTICATED: { http: 401, retry: 'never', penalty: 20, text: 'the caller did not prove its key: {detail}' },
+  WIRE_REPLAY: { http: 401, retry: 'never', penalty: 20, text: 'the call was seen before' },
+  WIRE_CLOCK: { http: 401, retry: 'later', penalty: 0, text: 'the clocks differ by more than 10 s: {detail}' },
+  WIRE_FORBIDDEN: { http: 403, retry: 'never', penalty: 1, text: 'the caller may not call this method: {detail}' },
+  WIRE_NOT_FOUND: { http: 404, retry: 'never', penalty: 0, text: 'no such method or object: {detail}' },
+  WIRE_DEADLINE: { http: 408, retry: 'never', penalty: 0, text: 'the deadline passed: {detail}' },
+  WIRE_TOO_LARGE: { http: 413, retry: 'never', penalty: 20, text: 'the message is too large: {detail}' },
+  WIRE_RATE_LIMITED: { http: 429, retry: 'later', penalty: 1, text: 'too many calls, try again in {retryAfterMs} ms' },
+  WIRE_BUSY: { http: 503, retry: 'elsewhere', penalty: 0, text: 'the queue is full, try again in {retryAfterMs} ms' },
+  WIRE_SHUTTING_DOWN: { http: 503, retry: 'elsewhere', penalty: 0, text: 'the peer is shutting down' },
+  WIRE_INTERNAL: { http: 500, retry: 'elsewhere', penalty: 0, text: 'the peer failed: {detail}' },
+  WIRE_ENGINE_FAILED: { http: 502, retry: 'elsewhere', penalty: 0, text: 'the engine behind the peer failed: {detail}' },
+  WIRE_UNREACHABLE: { http: 503, retry: 'elsewhere', penalty: 0, text: 'the peer cannot be reached: {detail}' },
+  WIRE_ADDRESS_REFUSED: { http: 400, retry: 'never', penalty: 0, text: 'the address may not be dialled: {detail}' },
+  WIRE_ANSWER_INVALID: { http: 502, retry: 'elsewhere', penalty: 20, text: 'the answer does not verify: {detail}' },
+  WIRE_CANCELLED: { http: 499, retry: 'never', penalty: 0, text: 'the call was cancelled' },
+  WIRE_CONFIG: { http: 500, retry: 'never', penalty: 0, text: 'the network cannot start: {detail}', exit: 78 },
   NATIVE_CANCELLED: { http: 499, retry: 'never', penalty: 0, text: 'the work was cancelled' },
   NATIVE_PANIC: { http: 500, retry: 'elsewhere', penalty: 0, text: 'native code failed: {detail}' },
   NATIVE_BUSY: { http: 503, retry: 'later', penalty: 0, text: 'native code is busy: {detail}' },
