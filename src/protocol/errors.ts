@@ -48,6 +48,7 @@ export const errors = {
     text: 'the native addon cannot be loaded: {detail}. Run: npm run setup',
     exit: 78,
   },
+  MESSAGE_MALFORMED: { http: 400, retry: 'never', penalty: 20, text: 'a malformed message: {what}' },
   ADDRESS_INVALID: { http: 400, retry: 'never', penalty: 0, text: 'not an address: {detail}' },
   LAB_CORPUS_SOURCE_MISSING: {
     http: 500,
