@@ -19,3 +19,44 @@ export declare class Job {
   /** Units in all; 0 while unknown. */
   get total(): number
 }
+
+/** Scores one epoch, bit-exact. */
+export declare function consensusEpoch(input: ConsensusInput): ConsensusOutput
+
+export interface ConsensusInput {
+  stake: BigUint64Array
+  weights: ConsensusRows
+  bonds: ConsensusRows
+  lastUpdate: BigUint64Array
+  blockAtRegistration: BigUint64Array
+  validatorPermit: Uint8Array
+  block: bigint
+  activityCutoff: number
+  kappa: number
+  bondsMovingAverage: bigint
+  maxAllowedValidators: number
+  emission: bigint
+}
+
+export interface ConsensusOutput {
+  rank: Uint16Array
+  trust: Uint16Array
+  consensus: Uint16Array
+  incentive: Uint16Array
+  dividends: Uint16Array
+  validatorTrust: Uint16Array
+  pruningScores: Uint16Array
+  emission: BigUint64Array
+  serverEmission: BigUint64Array
+  validatorEmission: BigUint64Array
+  active: Uint8Array
+  validatorPermit: Uint8Array
+  bonds: ConsensusRows
+}
+
+/** Sparse rows in compressed form: row i holds entries offsets[i]..offsets[i+1]. */
+export interface ConsensusRows {
+  offsets: Uint32Array
+  uids: Uint16Array
+  values: Uint16Array
+}
