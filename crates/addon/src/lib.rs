@@ -5,4 +5,3 @@
 mod consensus;
 mod failure;
 mod job;
-
