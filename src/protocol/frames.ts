@@ -151,10 +151,11 @@ export const signingBytes = (kind: keyof typeof tags, ssz: Uint8Array): Uint8Arr
 const ZERO = Uint8Array.of(0)
 
 /** The name of one connection: both sides put fresh random bytes in their hello, so that no signed call fits another (1.3). */
-export const channelOf = (dialer: { hello: Uint8Array; peerId: Uint8Array }, listener: { hello: Uint8Array; peerId: Uint8Array }): Uint8Array =>
-  sha256(
-    concat(utf8('taumesh:chan:1'), ZERO, sha256(dialer.hello), sha256(listener.hello), sha256(dialer.peerId), sha256(listener.peerId)),
-  )
+export const channelOf = (
+  dialer: { hello: Uint8Array; peerId: Uint8Array },
+  listener: { hello: Uint8Array; peerId: Uint8Array },
+): Uint8Array =>
+  sha256(concat(utf8('taumesh:chan:1'), ZERO, sha256(dialer.hello), sha256(listener.hello), sha256(dialer.peerId), sha256(listener.peerId)))
 
 /** Schnorrkel accepts any message under the all-zero key: it is no key wherever one is read. */
 export const isZero = (bytes: Uint8Array): boolean => bytes.every((byte) => byte === 0)
