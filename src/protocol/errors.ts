@@ -112,7 +112,6 @@ export const errors = {
     text: 'the ledger broke its invariant {id} at height {height}: {detail}',
     exit: 70,
   },
-  LEDGER_NOT_FOUND: { http: 404, retry: 'never', penalty: 0, text: 'the ledger knows no {what}' },
   NATIVE_CANCELLED: { http: 499, retry: 'never', penalty: 0, text: 'the work was cancelled' },
   NATIVE_PANIC: { http: 500, retry: 'elsewhere', penalty: 0, text: 'native code failed: {detail}' },
   NATIVE_BUSY: { http: 503, retry: 'later', penalty: 0, text: 'native code is busy: {detail}' },
