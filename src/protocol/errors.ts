@@ -159,6 +159,11 @@ export const errors = {
     exit: 78,
   },
   LEDGER_NOT_FOUND: { http: 404, retry: 'never', penalty: 0, text: 'the ledger knows no {what}' },
+  CONSENSUS_INPUT_TOO_LARGE: { http: 400, retry: 'never', penalty: 0, text: 'the epoch is too large: {detail}' },
+  CONSENSUS_INPUT_LENGTH: { http: 400, retry: 'never', penalty: 0, text: 'a list of the epoch has the wrong length: {detail}' },
+  CONSENSUS_INPUT_ROW: { http: 400, retry: 'never', penalty: 0, text: 'a row of the epoch is malformed: {detail}' },
+  CONSENSUS_INPUT_VALUE: { http: 400, retry: 'never', penalty: 0, text: 'a number of the epoch is out of range: {detail}' },
+  CONSENSUS_INPUT_MALFORMED: { http: 400, retry: 'never', penalty: 0, text: 'not the inputs of an epoch: {detail}' },
   ADDRESS_INVALID: { http: 400, retry: 'never', penalty: 0, text: 'not an address: {detail}' },
   LAB_CORPUS_SOURCE_MISSING: {
     http: 500,

@@ -1,0 +1,254 @@
+//! Steps 5 to 12 for a range of columns. A column needs nothing of its neighbours but the sums of the weight rows, so
+//! ranges run in parallel; what they add up per row (trust, dividends) is exact, whatever the order.
+use std::ops::Range;
+
+use crate::fixed::{mul, ratio, to_u16};
+use crate::input::{Input, Rows};
+use crate::median::{Electorate, Vote};
+
+/// Columns gathered at a time: the working set of a block of 4,096 rows stays in a core's own cache.
+const BLOCK: usize = 16;
+
+/// What every column reads.
+pub struct Shared<'a> {
+    pub input: Input<'a>,
+    /// A of step 4.
+    pub active_stake: &'a [u64],
+    /// Σ of the usable weights of each row; 0 where the row has none or no permit.
+    pub row_sums: &'a [u64],
+    pub electorate: &'a Electorate,
+    /// Weight of the old bonds, I32F32.
+    pub old: u64,
+    /// α, the weight of the new bonds.
+    pub new: u64,
+}
+
+/// Entry (i, j) is removed where i has not set weights since j was taken.
+#[inline]
+pub fn stale(input: &Input<'_>, i: usize, j: usize) -> bool {
+    input.last_update[i] <= input.block_at_registration[j]
+}
+
+/// Columns of a block as lists of (row, value), rows increasing.
+#[derive(Debug, Default)]
+struct Lists {
+    lens: [usize; BLOCK],
+    rows: Vec<u16>,
+    values: Vec<u64>,
+    capacity: usize,
+}
+
+impl Lists {
+    fn clear(&mut self, capacity: usize) {
+        self.capacity = capacity;
+        self.lens = [0; BLOCK];
+        self.rows.resize(BLOCK * capacity, 0);
+        self.values.resize(BLOCK * capacity, 0);
+    }
+
+    #[inline]
+    fn push(&mut self, column: usize, row: usize, value: u64) {
+        let at = column * self.capacity + self.lens[column];
+        self.rows[at] = row as u16;
+        self.values[at] = value;
+        self.lens[column] += 1;
+    }
+
+    fn column(&mut self, column: usize) -> (&[u16], &mut [u64]) {
+        let range = column * self.capacity..column * self.capacity + self.lens[column];
+        (&self.rows[range.clone()], &mut self.values[range])
+    }
+}
+
+/// The entries of row `i` in the columns of `block`.
+fn within<'a>(rows: &Rows<'a>, i: usize, block: &Range<usize>) -> (&'a [u16], &'a [u16]) {
+    let (uids, values) = rows.row(i);
+    let from = uids.partition_point(|&uid| usize::from(uid) < block.start);
+    let to = from + uids[from..].partition_point(|&uid| usize::from(uid) < block.end);
+    (&uids[from..to], &values[from..to])
+}
+
+/// Results of a range of columns and the buffers that made them, kept from epoch to epoch.
+#[derive(Debug, Default)]
+pub struct Task {
+    pub columns: Range<usize>,
+    /// Σ A·W over rows before and after the clip, and the median, per column of the range.
+    pub preranks: Vec<u64>,
+    pub ranks: Vec<u64>,
+    pub consensus: Vec<u64>,
+    /// Sum of the clipped weights of this range, per row.
+    pub validator_trust: Vec<u64>,
+    /// Sum of incentive·E of this range, per row.
+    pub dividends: Vec<u64>,
+    /// E by column: column c of the range holds entries `starts[c]..starts[c + 1]`. A value e in 1..=2^32 is kept as
+    /// e - 1 to fit 32 bits; step 12 keeps nothing else.
+    starts: Vec<usize>,
+    rows: Vec<u16>,
+    ema_less_one: Vec<u32>,
+    /// Stored form of E: u16 of its share of the column's maximum.
+    bonds: Vec<u16>,
+    weights: Lists,
+    old_bonds: Lists,
+    votes: Vec<Vote>,
+    column: Vec<(u16, u64)>,
+}
+
+impl Task {
+    /// Steps 5 to 12 for the columns of this task.
+    pub fn score(&mut self, shared: &Shared<'_>) {
+        let n = shared.row_sums.len();
+        for list in [&mut self.preranks, &mut self.ranks, &mut self.consensus] {
+            list.clear();
+        }
+        self.validator_trust.clear();
+        self.validator_trust.resize(n, 0);
+        self.starts.clear();
+        self.starts.push(0);
+        self.rows.clear();
+        self.ema_less_one.clear();
+        self.bonds.clear();
+        for start in self.columns.clone().step_by(BLOCK) {
+            let block = start..self.columns.end.min(start + BLOCK);
+            self.gather_weights(shared, &block);
+            self.gather_bonds(shared, &block);
+            for column in 0..block.len() {
+                self.clip(shared, column);
+                self.average(shared, column);
+            }
+        }
+    }
+
+    /// Step 5: normalised weights of rows with a permit, without the diagonal and stale entries.
+    fn gather_weights(&mut self, shared: &Shared<'_>, block: &Range<usize>) {
+        self.weights.clear(shared.row_sums.len());
+        for (i, &sum) in shared.row_sums.iter().enumerate().filter(|&(_, &sum)| sum != 0) {
+            let (uids, values) = within(&shared.input.weights, i, block);
+            for (&uid, &value) in uids.iter().zip(values) {
+                let j = usize::from(uid);
+                if value != 0 && j != i && !stale(&shared.input, i, j) {
+                    self.weights.push(j - block.start, i, (u64::from(value) << 32) / sum);
+                }
+            }
+        }
+    }
+
+    /// Step 10: stored bonds of every row but stale entries; not yet divided by the sum of their column.
+    fn gather_bonds(&mut self, shared: &Shared<'_>, block: &Range<usize>) {
+        let n = shared.row_sums.len();
+        self.old_bonds.clear(n);
+        for i in 0..n {
+            let (uids, values) = within(&shared.input.bonds, i, block);
+            for (&uid, &value) in uids.iter().zip(values) {
+                let j = usize::from(uid);
+                if value != 0 && !stale(&shared.input, i, j) {
+                    self.old_bonds.push(j - block.start, i, u64::from(value));
+                }
+            }
+        }
+    }
+
+    /// Steps 6 to 9 and the product of 11: leaves A·W of the clipped weights in the weight list.
+    fn clip(&mut self, shared: &Shared<'_>, column: usize) {
+        let (rows, weights) = self.weights.column(column);
+        let share = &shared.electorate.share;
+        self.votes.clear();
+        let mut prerank = 0;
+        for (&row, &weight) in rows.iter().zip(weights.iter()) {
+            let i = usize::from(row);
+            prerank += mul(shared.active_stake[i], weight);
+            if share[i] != 0 {
+                self.votes.push((weight, share[i]));
+            }
+        }
+        let consensus = shared.electorate.median(&mut self.votes);
+        let mut rank = 0;
+        for (&row, weight) in rows.iter().zip(weights) {
+            let i = usize::from(row);
+            let clipped = (*weight).min(consensus);
+            self.validator_trust[i] += clipped;
+            *weight = mul(shared.active_stake[i], clipped);
+            rank += *weight;
+        }
+        self.preranks.push(prerank);
+        self.consensus.push(consensus);
+        self.ranks.push(rank);
+    }
+
+    /// Steps 10 to 12 and the values of 16: the moving average of new and old bonds, normalised.
+    fn average(&mut self, shared: &Shared<'_>, column: usize) {
+        // The sum of A·W over the column is its rank.
+        let new_sum = *self.ranks.last().unwrap_or(&0);
+        let (new_rows, new) = self.weights.column(column);
+        let (old_rows, old) = self.old_bonds.column(column);
+        let old_sum: u64 = old.iter().sum();
+        self.column.clear();
+        let (mut a, mut b, mut sum, mut largest) = (0, 0, 0, 0);
+        while a < new.len() || b < old.len() {
+            let new_row = new_rows.get(a).copied().unwrap_or(u16::MAX);
+            let old_row = old_rows.get(b).copied().unwrap_or(u16::MAX);
+            let row = new_row.min(old_row);
+            let mut value = 0;
+            if new_row == row {
+                if new[a] != 0 {
+                    value += mul(shared.new, ratio(new[a], new_sum));
+                }
+                a += 1;
+            }
+            if old_row == row {
+                value += mul(shared.old, (old[b] << 32) / old_sum);
+                b += 1;
+            }
+            if value != 0 {
+                self.column.push((row, value));
+                sum += value;
+                largest = value.max(largest);
+            }
+        }
+        // Division keeps the order, so the largest stays the largest.
+        let top = if sum == 0 { 0 } else { ratio(largest, sum) };
+        for &(row, value) in &self.column {
+            let ema = ratio(value, sum);
+            self.rows.push(row);
+            self.ema_less_one.push((ema - 1) as u32);
+            self.bonds.push(to_u16(ratio(ema, top)));
+        }
+        self.starts.push(self.rows.len());
+    }
+
+    /// Step 13 before its division: the dividends that the columns of this task pay, `incentive` being of all columns.
+    pub fn pay(&mut self, incentive: &[u64]) {
+        self.dividends.clear();
+        self.dividends.resize(self.validator_trust.len(), 0);
+        for (column, &incentive) in incentive[self.columns.clone()].iter().enumerate() {
+            if incentive == 0 {
+                continue;
+            }
+            let range = self.starts[column]..self.starts[column + 1];
+            for (&row, &ema) in self.rows[range.clone()].iter().zip(&self.ema_less_one[range]) {
+                self.dividends[usize::from(row)] += mul(incentive, u64::from(ema) + 1);
+            }
+        }
+    }
+
+    /// Adds to `counts` how many bonds each row has in the columns of this task.
+    pub fn count(&self, counts: &mut [u32]) {
+        for &row in &self.rows {
+            counts[usize::from(row)] += 1;
+        }
+    }
+
+    /// Calls `store(row, uid, bond)` for every bond of rows in `range`, column by column.
+    pub fn bonds(&self, range: &Range<usize>, mut store: impl FnMut(usize, u16, u16)) {
+        for (column, span) in self.starts.windows(2).enumerate() {
+            let uid = (self.columns.start + column) as u16;
+            let rows = &self.rows[span[0]..span[1]];
+            let from = rows.partition_point(|&row| usize::from(row) < range.start);
+            for (&row, &bond) in rows[from..].iter().zip(&self.bonds[span[0] + from..]) {
+                if usize::from(row) >= range.end {
+                    break;
+                }
+                store(usize::from(row), uid, bond);
+            }
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! What the definition refuses before it scores, and nothing else.
+use thiserror::Error as ThisError;
+
+/// A refused input. The codes are rows of `src/protocol/errors.ts`.
+#[derive(Clone, Debug, PartialEq, Eq, ThisError)]
+pub enum Error {
+    /// More neurons than a market may hold.
+    #[error("{n} neurons, {max} are the most")]
+    TooLarge {
+        /// Neurons given.
+        n: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// A list that has not one entry per neuron.
+    #[error("{list} has {found} entries for {expected}")]
+    Length {
+        /// Name of the list.
+        list: &'static str,
+        /// Entries found.
+        found: usize,
+        /// Entries expected.
+        expected: usize,
+    },
+    /// A sparse row whose uids do not strictly increase or are not below n, or offsets that do not delimit rows.
+    #[error("{list} row {row}: {why}")]
+    Row {
+        /// `weights` or `bonds`.
+        list: &'static str,
+        /// Index of the row.
+        row: usize,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A number outside the range of the definition.
+    #[error("{field} is out of range: {limit}")]
+    Value {
+        /// Name of the field.
+        field: &'static str,
+        /// The range that it left.
+        limit: &'static str,
+    },
+}
+
+impl Error {
+    /// The stable code of this error.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::TooLarge { .. } => "CONSENSUS_INPUT_TOO_LARGE",
+            Self::Length { .. } => "CONSENSUS_INPUT_LENGTH",
+            Self::Row { .. } => "CONSENSUS_INPUT_ROW",
+            Self::Value { .. } => "CONSENSUS_INPUT_VALUE",
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! I32F32 of non-negative values, held in `u64` with 32 fraction bits. Nothing in the epoch but `minority` can be
+//! negative, so floor and truncation are the same here.
+
+/// 1 in I32F32.
+pub const ONE: u64 = 1 << 32;
+
+/// Product, floored: (a·b) >> 32 in 128 bits.
+#[inline]
+pub const fn mul(a: u64, b: u64) -> u64 {
+    ((a as u128 * b as u128) >> 32) as u64
+}
+
+/// Quotient, truncated: (a << 32) / b. `b` must not be 0.
+#[inline]
+pub const fn ratio(a: u64, b: u64) -> u64 {
+    if a < ONE { (a << 32) / b } else { (((a as u128) << 32) / b as u128) as u64 }
+}
+
+/// u16(x) = truncate(x · 65535), for x ≤ 1.
+#[inline]
+pub const fn to_u16(x: u64) -> u16 {
+    ((x * 65_535) >> 32) as u16
+}
+
+/// Divides every entry by the sum of all; a vector of zeros stays as it is.
+pub fn normalise(values: &mut [u64]) {
+    let sum: u64 = values.iter().sum();
+    if sum != 0 {
+        for value in values {
+            *value = ratio(*value, sum);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_times_one_is_one_although_the_product_needs_65_bits() {
+        assert_eq!(mul(ONE, ONE), ONE);
+        assert_eq!(mul(ONE - 1, ONE - 1), ONE - 2);
+    }
+
+    #[test]
+    fn a_quotient_above_one_is_exact_too() {
+        assert_eq!(ratio(2 * ONE, ONE), 2 * ONE);
+        assert_eq!(ratio(ONE, 3 * ONE), ONE / 3);
+    }
+
+    #[test]
+    fn one_is_the_largest_u16() {
+        assert_eq!((to_u16(ONE), to_u16(ONE - 1), to_u16(0)), (65_535, 65_534, 0));
+    }
+}

@@ -1,0 +1,28 @@
+/** The addon and its twin keep the same contract, and agree on inputs that nobody recorded. */
+import * as fc from 'fast-check'
+import { expect, test } from 'vitest'
+import * as binding from '../../src/native/binding.js'
+import { consensusCompute } from '../../src/native/consensus.ts'
+import { consensusReference } from '../../src/native/reference/consensus.ts'
+import { denseEpoch, epochInput } from '../support/epochs.ts'
+import { consensusContract } from './compute-consensus.ts'
+
+const addon = consensusCompute(binding)
+
+consensusContract('addon', () => addon)
+consensusContract('reference', () => consensusReference)
+
+const seed = Number(process.env['TAUMESH_SEED'])
+
+test('addon and twin agree to the last bit on random and adversarial epochs', () => {
+  const agree = fc.property(epochInput(), (input) => {
+    expect(addon.epoch(input)).toEqual(consensusReference.epoch(input))
+  })
+  fc.assert(agree, { seed, numRuns: 1_000 })
+})
+
+test('addon and twin agree where the addon works in parallel', () => {
+  const [input] = fc.sample(denseEpoch(170), { seed, numRuns: 1 })
+  expect(input!.weights.uids.length + input!.bonds.uids.length).toBeGreaterThan(40_000)
+  expect(addon.epoch(input!)).toEqual(consensusReference.epoch(input!))
+})
