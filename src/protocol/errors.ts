@@ -208,6 +208,27 @@ export const errors = {
   GATEWAY_NO_EXPERT: { http: 503, retry: 'later', penalty: 0, text: 'no expert of market {netuid} answered' },
   GATEWAY_ARGUMENT: { http: 400, retry: 'never', penalty: 0, text: 'the request cannot be served: {detail}' },
   GATEWAY_CLOSED: { http: 503, retry: 'elsewhere', penalty: 0, text: 'the gateway is closing' },
+  STORE_CORRUPT: {
+    http: 500,
+    retry: 'never',
+    penalty: 0,
+    text: '{file} is damaged at {where}: {detail}. Nothing was changed. Put a copy of the folder back, or set it aside and begin anew: mv {folder} {folder}.damaged',
+    exit: 70,
+  },
+  STORE_FAILED: { http: 503, retry: 'never', penalty: 0, text: 'the disk failed at {file}: {detail}', exit: 74 },
+  STORE_FULL: { http: 503, retry: 'later', penalty: 0, text: 'the disk that holds {folder} is full' },
+  STORE_LOCKED: { http: 503, retry: 'never', penalty: 0, text: 'the folder {folder} is in use by another process', exit: 78 },
+  STORE_VERSION: {
+    http: 500,
+    retry: 'never',
+    penalty: 0,
+    text: '{file} has format {found}, this version knows {known}: use the version that wrote it',
+    exit: 78,
+  },
+  STORE_ORDER: { http: 500, retry: 'never', penalty: 0, text: 'height {height} does not follow what is stored: {detail}' },
+  STORE_CLOSED: { http: 503, retry: 'elsewhere', penalty: 0, text: '{file} is closed' },
+  STORE_BUSY: { http: 503, retry: 'later', penalty: 0, text: 'too many writes wait for {file}' },
+  STORE_LIMIT: { http: 400, retry: 'never', penalty: 0, text: 'a record exceeds a limit: {detail}' },
 } as const satisfies Record<string, ErrorRow>
 
 export type ErrorCode = keyof typeof errors
