@@ -164,13 +164,6 @@ export const errors = {
   CONSENSUS_INPUT_ROW: { http: 400, retry: 'never', penalty: 0, text: 'a row of the epoch is malformed: {detail}' },
   CONSENSUS_INPUT_VALUE: { http: 400, retry: 'never', penalty: 0, text: 'a number of the epoch is out of range: {detail}' },
   CONSENSUS_INPUT_MALFORMED: { http: 400, retry: 'never', penalty: 0, text: 'not the inputs of an epoch: {detail}' },
-  TENSOR_SHAPE: { http: 400, retry: 'never', penalty: 0, text: 'the matrices do not fit: {detail}' },
-  EXPERT_SPEC: { http: 400, retry: 'never', penalty: 0, text: 'no such model: {detail}' },
-  EXPERT_INPUT: { http: 400, retry: 'never', penalty: 0, text: 'the model cannot take this: {detail}' },
-  EXPERT_KIND: { http: 400, retry: 'never', penalty: 0, text: 'this kind of model cannot do that: {detail}' },
-  EXPERT_NO_TEXT: { http: 409, retry: 'never', penalty: 0, text: 'the model was given no text to train on' },
-  EXPERT_ARTEFACT: { http: 400, retry: 'never', penalty: 0, text: 'not a fallback artefact: {detail}' },
-  EXPERT_CHECKPOINT: { http: 400, retry: 'never', penalty: 0, text: 'the checkpoint does not fit: {detail}' },
   ADDRESS_INVALID: { http: 400, retry: 'never', penalty: 0, text: 'not an address: {detail}' },
   LAB_CORPUS_SOURCE_MISSING: {
     http: 500,
@@ -204,7 +197,6 @@ export const errors = {
   MINER_STREAM_UNKNOWN: { http: 404, retry: 'rebuilt', penalty: 0, text: 'stream {stream} is not open here; begin it at position 0' },
   MINER_STREAM_POSITION: { http: 400, retry: 'rebuilt', penalty: 0, text: 'stream {stream} has {length} bytes, not {position}' },
   MINER_STREAM_FULL: { http: 413, retry: 'never', penalty: 0, text: 'a stream holds at most {limit} bytes' },
-  MINER_MALFORMED: { http: 400, retry: 'never', penalty: 20, text: 'the request is malformed: {detail}' },
   GATEWAY_NO_STAKE: {
     http: 403,
     retry: 'later',
