@@ -3,6 +3,5 @@
 #![allow(unsafe_code)] // napi's macros expand to `unsafe` registration code; none is written by hand here
 
 mod consensus;
-mod expert;
 mod failure;
 mod job;

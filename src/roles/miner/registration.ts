@@ -1,0 +1,129 @@
+/**
+ * Registers a neuron by proof of work: a seal over a block that may be two blocks old when it is applied, so a search
+ * whose block has grown older than one begins again over the newest (nothing is lost: a search remembers nothing).
+ */
+import { fromHex } from '../../protocol/bytes.ts'
+import { errorText, errors, isErrorCode, NodeError } from '../../protocol/errors.ts'
+import type { Retry } from '../../protocol/errors.ts'
+import type { PowCompute, PowSolution } from '../../protocol/ports/compute.ts'
+import type { Ledger, Market } from '../../protocol/ports/ledger.ts'
+import type { Log } from '../../protocol/ports/platform.ts'
+import type { ChainWatch, Tip } from '../chain-watch.ts'
+import type { Submit } from '../submit.ts'
+
+/** Age of the searched block that still leaves one block for the transaction to be applied in. */
+const SEARCH_AGE_BLOCKS_MAX = 1
+/** Longest pause between two attempts that the market refuses for now: one adjustment interval of the local network. */
+const PAUSE_BLOCKS_MAX = 20
+
+export interface RegistrationOptions {
+  netuid: number
+  hotkey: Uint8Array
+  /** 32 bytes: the owner's public key. */
+  coldkey: Uint8Array
+  threads: number
+}
+export interface RegistrationParts {
+  ledger: Pick<Ledger, 'query'>
+  pow: Pick<PowCompute, 'solve'>
+  submit: Submit
+  watch: Pick<ChainWatch, 'tip' | 'reached'>
+  log: Log
+}
+export interface RegistrationProgress {
+  seals: number
+  hashes: number
+}
+/** `registered`, or why the ledger will never take this registration. */
+export type RegistrationOutcome = { status: 'registered' } | { status: 'refused'; code: string; text: string }
+
+/** Tries until the hotkey is in the market, the ledger refuses for good, or the signal aborts (then rejects with its reason). */
+export async function register(
+  options: RegistrationOptions,
+  parts: RegistrationParts,
+  progress: RegistrationProgress,
+  signal: AbortSignal,
+): Promise<RegistrationOutcome> {
+  const { ledger, watch, log } = parts
+  for (let pauses = 0; ;) {
+    const market = await ledger.query('market', options.netuid)
+    const refusal = market.registrationAllowed ? await attempt(options, parts, market, progress, signal) : closed(options.netuid)
+    if (refusal === null || refusal.code === 'LEDGER_REGISTERED') return { status: 'registered' }
+    const retry = retryOf(refusal.code)
+    if (retry === 'never') {
+      log.error('the registration is refused for good', { netuid: options.netuid, code: refusal.code, reason: refusal.text })
+      return { status: 'refused', ...refusal }
+    }
+    log.warn('the registration is refused for now', { netuid: options.netuid, code: refusal.code, reason: refusal.text })
+    pauses = retry === 'later' ? pauses + 1 : 0
+    const pause = retry === 'later' ? Math.min(2 ** (pauses - 1), PAUSE_BLOCKS_MAX) : 1
+    await watch.reached(watch.tip.height + pause, signal)
+  }
+}
+
+interface Refusal {
+  code: string
+  text: string
+}
+
+/** One seal found and submitted; null when the ledger took it. */
+async function attempt(
+  options: RegistrationOptions,
+  parts: RegistrationParts,
+  market: Market,
+  progress: RegistrationProgress,
+  signal: AbortSignal,
+): Promise<Refusal | null> {
+  const { netuid, coldkey } = options
+  const { tip, solution } = await search(options, parts, market.difficulty, signal)
+  progress.seals += 1
+  progress.hashes += solution.hashes
+  parts.log.info('found a registration seal', {
+    netuid,
+    block: tip.height,
+    difficulty: market.difficulty,
+    hashes: solution.hashes,
+    seconds: Math.round(solution.seconds * 10) / 10,
+  })
+  try {
+    const receipt = await parts.submit({ kind: 'register', netuid, coldkey, block: BigInt(tip.height), nonce: solution.nonce }, signal)
+    return receipt.error
+  } catch (error) {
+    if (error instanceof NodeError && !signal.aborted) return { code: error.code, text: error.message }
+    throw error
+  }
+}
+
+/** Searches over the newest block, anew whenever it has grown too old. */
+async function search(
+  { hotkey, threads }: RegistrationOptions,
+  { pow, watch }: RegistrationParts,
+  difficulty: bigint,
+  signal: AbortSignal,
+): Promise<{ tip: Tip; solution: PowSolution }> {
+  for (;;) {
+    const tip = watch.tip
+    const stop = new AbortController()
+    const either = AbortSignal.any([signal, stop.signal])
+    const aged = watch.reached(tip.height + SEARCH_AGE_BLOCKS_MAX + 1, either).then(
+      () => stop.abort(),
+      () => undefined,
+    )
+    try {
+      const challenge = { blockHash: fromHex(tip.hash), hotkey, difficulty, threads }
+      return { tip, solution: await pow.solve(challenge, { signal: either }) }
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!stop.signal.aborted) throw error
+    } finally {
+      stop.abort()
+      await aged
+    }
+  }
+}
+
+const closed = (netuid: number): Refusal => ({
+  code: 'LEDGER_REGISTRATION_CLOSED',
+  text: errorText('LEDGER_REGISTRATION_CLOSED', { netuid }),
+})
+const retryOf = (code: string): Retry => (isErrorCode(code) ? errors[code].retry : 'later')
