@@ -22,7 +22,7 @@ export function call<T>(work: () => T): T {
 }
 
 /** What the addon's `Job` class offers: cancel, and progress to poll. */
-interface JobHandle {
+export interface JobHandle {
   cancel(): void
   readonly done: number
   readonly total: number

@@ -1,13 +1,12 @@
 /** The addon and its twin keep the same contract, and agree on inputs that nobody recorded. */
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import * as binding from '../../src/native/binding.js'
-import { consensusCompute } from '../../src/native/consensus.ts'
+import { loadAddon } from '../../src/native/addon.ts'
 import { consensusReference } from '../../src/native/reference/consensus.ts'
 import { denseEpoch, epochInput } from '../support/epochs.ts'
 import { consensusContract } from './compute-consensus.ts'
 
-const addon = consensusCompute(binding)
+const addon = loadAddon().consensus
 
 consensusContract('addon', () => addon)
 consensusContract('reference', () => consensusReference)

@@ -2,7 +2,7 @@
 //! from, and a promise for the result. Training goes in the low lane, so that it yields to claims and users.
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::thread;
 
@@ -14,8 +14,12 @@ use crate::failure::Failure;
 /// Jobs that may wait; one more is refused, so that a flood cannot grow memory.
 const WAITING_MAX: usize = 4_096;
 
+/// Jobs that may run on a thread of their own at once; each may start as many threads as there are cores.
+const OWN_MAX: usize = 64;
+
 /// Which queue a job waits in. `Low` work starts only when nothing waits in `High`, and never takes the last thread.
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[allow(dead_code)] // the lanes are one set, whether or not a crate uses each of them today
 pub enum Lane {
     High,
     Low,
@@ -76,7 +80,9 @@ struct Queues {
 struct Pool {
     queues: Mutex<Queues>,
     ready: Condvar,
-    threads: usize,
+    /// Threads that could be had.
+    threads: AtomicUsize,
+    own_running: AtomicUsize,
 }
 
 impl Pool {
@@ -86,7 +92,7 @@ impl Pool {
             if let Some(work) = queues.high.pop_front() {
                 return (work, false);
             }
-            if queues.low_running + 1 < self.threads
+            if queues.low_running + 1 < self.threads.load(Ordering::Relaxed)
                 && let Some(work) = queues.low.pop_front()
             {
                 queues.low_running += 1;
@@ -111,34 +117,58 @@ impl Pool {
 fn pool() -> &'static Pool {
     static POOL: OnceLock<&'static Pool> = OnceLock::new();
     POOL.get_or_init(|| {
+        // Two at least, so that low work has one thread and high work finds another.
         let threads = thread::available_parallelism().map_or(2, usize::from).max(2);
-        let pool: &'static Pool =
-            Box::leak(Box::new(Pool { queues: Mutex::default(), ready: Condvar::new(), threads }));
+        let pool: &'static Pool = Box::leak(Box::new(Pool {
+            queues: Mutex::default(),
+            ready: Condvar::new(),
+            threads: AtomicUsize::new(0),
+            own_running: AtomicUsize::new(0),
+        }));
         for index in 0..threads {
-            // A thread that cannot be had leaves a smaller pool; with none the promise would hang, but then the
-            // process is out of threads altogether and Node itself is failing.
-            let _ = thread::Builder::new().name(format!("taumesh-{index}")).spawn(|| pool.run());
+            if thread::Builder::new().name(format!("taumesh-{index}")).spawn(|| pool.run()).is_ok() {
+                pool.threads.fetch_add(1, Ordering::Relaxed);
+            }
         }
         pool
     })
 }
 
+fn busy(text: String) -> Failure {
+    Failure::new("NATIVE_BUSY", text)
+}
+
 fn submit(lane: Lane, work: Work) -> std::result::Result<(), Failure> {
-    if lane == Lane::Own {
-        return match thread::Builder::new().name("taumesh-own".into()).spawn(work) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(Failure::new("NATIVE_BUSY", format!("no thread to be had: {error}"))),
-        };
-    }
     let pool = pool();
+    if lane == Lane::Own {
+        return submit_own(pool, work);
+    }
+    if pool.threads.load(Ordering::Relaxed) == 0 {
+        return Err(busy("no thread to be had".into()));
+    }
     let mut queues = pool.queues.lock().unwrap_or_else(PoisonError::into_inner);
     let queue = if lane == Lane::High { &mut queues.high } else { &mut queues.low };
     if queue.len() >= WAITING_MAX {
-        return Err(Failure::new("NATIVE_BUSY", format!("{WAITING_MAX} native jobs are waiting already")));
+        return Err(busy(format!("{WAITING_MAX} native jobs are waiting already")));
     }
     queue.push_back(work);
     pool.ready.notify_one();
     Ok(())
+}
+
+fn submit_own(pool: &'static Pool, work: Work) -> std::result::Result<(), Failure> {
+    if pool.own_running.fetch_add(1, Ordering::Relaxed) >= OWN_MAX {
+        pool.own_running.fetch_sub(1, Ordering::Relaxed);
+        return Err(busy(format!("{OWN_MAX} long native jobs are running already")));
+    }
+    let run = move || {
+        work();
+        pool.own_running.fetch_sub(1, Ordering::Relaxed);
+    };
+    thread::Builder::new().name("taumesh-own".into()).spawn(run).map(drop).map_err(|error| {
+        pool.own_running.fetch_sub(1, Ordering::Relaxed);
+        busy(format!("no thread to be had: {error}"))
+    })
 }
 
 /// Runs `work` off the JavaScript thread and gives its promise. A panic inside rejects with `NATIVE_PANIC`.

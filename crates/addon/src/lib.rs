@@ -2,6 +2,9 @@
 //! Every export is `#[napi(catch_unwind)]`, copies its inputs, and checks sizes before it allocates.
 #![allow(unsafe_code)] // napi's macros expand to `unsafe` registration code; none is written by hand here
 
+mod argument;
 mod consensus;
 mod failure;
 mod job;
+mod pow;
+mod signature;

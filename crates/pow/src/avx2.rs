@@ -2,9 +2,9 @@
 #![allow(unsafe_code)] // two loads and stores between arrays and vectors; every other intrinsic here is safe
 use std::arch::x86_64::{
     __m256i, _mm256_add_epi32, _mm256_and_si256, _mm256_andnot_si256, _mm256_castsi256_pd, _mm256_cmpgt_epi64,
-    _mm256_loadu_si256, _mm256_movemask_pd, _mm256_or_si256, _mm256_set1_epi32, _mm256_set1_epi64x, _mm256_set_epi8,
-    _mm256_set_epi32, _mm256_shuffle_epi8, _mm256_slli_epi32, _mm256_slli_epi64, _mm256_srli_epi32, _mm256_srli_epi64,
-    _mm256_storeu_si256, _mm256_unpackhi_epi32, _mm256_unpacklo_epi32, _mm256_xor_si256,
+    _mm256_loadu_si256, _mm256_movemask_pd, _mm256_or_si256, _mm256_set_epi8, _mm256_set_epi32, _mm256_set1_epi32,
+    _mm256_set1_epi64x, _mm256_shuffle_epi8, _mm256_slli_epi32, _mm256_slli_epi64, _mm256_srli_epi32,
+    _mm256_srli_epi64, _mm256_storeu_si256, _mm256_unpackhi_epi32, _mm256_unpacklo_epi32, _mm256_xor_si256,
 };
 
 use crate::keccak::ROUND_CONSTANTS;

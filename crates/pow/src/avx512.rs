@@ -2,7 +2,7 @@
 #![allow(unsafe_code)] // two loads and stores between arrays and vectors; every other intrinsic here is safe
 use std::arch::x86_64::{
     __m512i, _mm512_add_epi32, _mm512_cmple_epu64_mask, _mm512_loadu_si512, _mm512_rol_epi64, _mm512_ror_epi32,
-    _mm512_set1_epi32, _mm512_set1_epi64, _mm512_set_epi8, _mm512_set_epi32, _mm512_shuffle_epi8, _mm512_srli_epi32,
+    _mm512_set_epi8, _mm512_set_epi32, _mm512_set1_epi32, _mm512_set1_epi64, _mm512_shuffle_epi8, _mm512_srli_epi32,
     _mm512_storeu_si512, _mm512_ternarylogic_epi32, _mm512_ternarylogic_epi64, _mm512_unpackhi_epi32,
     _mm512_unpacklo_epi32, _mm512_xor_si512,
 };

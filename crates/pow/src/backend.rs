@@ -1,8 +1,8 @@
 //! The ways this machine can hash seals, chosen at run time. A `Backend` exists only where it can run.
 #![allow(unsafe_code)] // calls into code compiled for instruction sets that were looked for first
+use crate::seal::{Hash, seal};
 #[cfg(target_arch = "x86_64")]
 use crate::{avx2, avx512};
-use crate::seal::{Hash, seal};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {

@@ -52,8 +52,7 @@ pub fn permute(state: &mut [u64; 25]) {
         // chi and iota
         for y in 0..5 {
             for x in 0..5 {
-                state[x + 5 * y] =
-                    moved[x + 5 * y] ^ (!moved[(x + 1) % 5 + 5 * y] & moved[(x + 2) % 5 + 5 * y]);
+                state[x + 5 * y] = moved[x + 5 * y] ^ (!moved[(x + 1) % 5 + 5 * y] & moved[(x + 2) % 5 + 5 * y]);
             }
         }
         state[0] ^= constant;

@@ -31,7 +31,9 @@ pub enum Error {
     Threads(usize),
     #[error("{0} seals in one batch, at most {BATCH_MAX}")]
     BatchTooLarge(usize),
-    #[error("the columns of a batch have different lengths: {hashes} and {hotkeys} bytes, {nonces} and {difficulties} numbers")]
+    #[error(
+        "the columns of a batch have different lengths: {hashes} and {hotkeys} bytes, {nonces} and {difficulties} numbers"
+    )]
     BatchShape { hashes: usize, hotkeys: usize, nonces: usize, difficulties: usize },
     #[error("backend {backend} reported nonce {nonce}, which the definition refuses")]
     BackendWrong { backend: &'static str, nonce: u64 },

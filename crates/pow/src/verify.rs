@@ -34,9 +34,7 @@ pub fn verify(backend: Backend, batch: &Batch) -> Result<Verdicts, Error> {
     if count > BATCH_MAX {
         return Err(Error::BatchTooLarge(count));
     }
-    if batch.block_hashes.len() != 32 * count
-        || batch.hotkeys.len() != 32 * count
-        || batch.difficulties.len() != count
+    if batch.block_hashes.len() != 32 * count || batch.hotkeys.len() != 32 * count || batch.difficulties.len() != count
     {
         return Err(Error::BatchShape {
             hashes: batch.block_hashes.len(),
@@ -104,7 +102,8 @@ mod tests {
         let hotkeys: Vec<u8> = (0..32 * count).map(|i| (i * 17 % 253) as u8).collect();
         let nonces: Vec<u64> = (0..count as u64).map(|i| i.wrapping_mul(0x1234_5678_9abc_def1)).collect();
         let difficulties: Vec<u64> = (0..count as u64).map(|i| i % 5).collect();
-        let batch = Batch { block_hashes: &block_hashes, hotkeys: &hotkeys, nonces: &nonces, difficulties: &difficulties };
+        let batch =
+            Batch { block_hashes: &block_hashes, hotkeys: &hotkeys, nonces: &nonces, difficulties: &difficulties };
         let expected = verify(Backend::PORTABLE, &batch).unwrap();
         assert!(expected.meets.contains(&0) && expected.meets.contains(&1));
         for backend in Backend::available() {

@@ -1,0 +1,33 @@
+/** Opens the addon and puts its facades together: one line per subject. */
+import { createRequire } from 'node:module'
+import { NodeError } from '../protocol/errors.ts'
+import type { Compute } from '../protocol/ports/compute.ts'
+import { consensusCompute } from './consensus.ts'
+import { powCompute } from './pow.ts'
+import { signatureCompute } from './signature.ts'
+
+/** Each facade takes the exports it needs (`binding: never` here: what the addon exports is known once it is open). */
+const facades = {
+  pow: powCompute,
+  signature: signatureCompute,
+  consensus: consensusCompute,
+} satisfies { [Subject in keyof Compute]?: (binding: never) => Compute[Subject] }
+
+/** The subjects that the addon fills. */
+export type Addon = { [Subject in keyof typeof facades]: Compute[Subject] }
+
+/** Loads the addon. @throws NATIVE_ABSENT when it was not built, or not for this machine */
+export function loadAddon(): Addon {
+  const binding = open()
+  const filled = Object.entries(facades).map(([subject, facade]) => [subject, facade(binding)])
+  return Object.fromEntries(filled) as Addon
+}
+
+function open(): never {
+  try {
+    // A require, not an import: the addon is opened when it is asked for, and its absence is an error to be told.
+    return createRequire(import.meta.url)('./binding.js') as never
+  } catch (cause) {
+    throw new NodeError('NATIVE_ABSENT', { detail: 'it was not built for this machine' }, { cause })
+  }
+}

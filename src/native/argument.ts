@@ -1,0 +1,26 @@
+/** Checks on arguments that TypeScript cannot promise at run time, alike in the facades and the twins. */
+import { NodeError } from '../protocol/errors.ts'
+import { U64_MAX } from '../protocol/bytes.ts'
+
+const refuse = (detail: string): NodeError => new NodeError('NATIVE_ARGUMENT', { detail })
+
+/** Exactly `length` bytes (a detached buffer has none). @throws NATIVE_ARGUMENT */
+export function checkBytes(name: string, value: Uint8Array, length?: number): void {
+  if (!(value instanceof Uint8Array)) throw refuse(`${name} must be a Uint8Array`)
+  if (length !== undefined && value.length !== length) throw refuse(`${name} must be ${length} bytes, not ${value.length}`)
+}
+
+/** A bigint from 0 to 2⁶⁴-1. @throws NATIVE_ARGUMENT */
+export function checkU64(name: string, value: bigint): void {
+  if (typeof value !== 'bigint' || value < 0n || value > U64_MAX) throw refuse(`${name} must be a bigint from 0 to 2^64-1`)
+}
+
+/** An integer from `min` to `max`. @throws NATIVE_ARGUMENT */
+export function checkInteger(name: string, value: number, min: number, max: number): void {
+  if (!Number.isSafeInteger(value) || value < min || value > max) throw refuse(`${name} must be an integer from ${min} to ${max}`)
+}
+
+/** A plain object or array, so that its members can be read. @throws NATIVE_ARGUMENT */
+export function checkObject(name: string, value: object): void {
+  if (typeof value !== 'object' || value === null) throw refuse(`${name} must be an object`)
+}
