@@ -33,7 +33,6 @@ pub struct PowVerdicts {
 
 /// Seals of n entries and whether each meets its difficulty.
 #[napi(catch_unwind)]
-#[allow(clippy::needless_pass_by_value)] // napi hands typed arrays over by value
 pub fn pow_verify(
     block_hashes: &[u8],
     hotkeys: &[u8],

@@ -81,7 +81,6 @@ pub fn signature_verify(scheme_number: u32, public_key: &[u8], message: &[u8], s
 /// One byte per item, 1 where it is valid. Columns of n items: one byte per scheme, 32 per key, 64 per signature, and
 /// the messages one after the other, `ends` saying where each ends.
 #[napi(catch_unwind)]
-#[allow(clippy::needless_pass_by_value)] // napi hands typed arrays over by value
 pub fn signature_verify_batch(
     schemes: &[u8],
     public_keys: &[u8],
