@@ -174,6 +174,7 @@ export const errors = {
   CONSENSUS_INPUT_ROW: { http: 400, retry: 'never', penalty: 0, text: 'a row of the epoch is malformed: {detail}' },
   CONSENSUS_INPUT_VALUE: { http: 400, retry: 'never', penalty: 0, text: 'a number of the epoch is out of range: {detail}' },
   CONSENSUS_INPUT_MALFORMED: { http: 400, retry: 'never', penalty: 0, text: 'not the inputs of an epoch: {detail}' },
+  SCORING_TEXT_SHORT: { http: 500, retry: 'never', penalty: 0, text: 'no text is long enough for spans of {length} bytes', exit: 78 },
   ADDRESS_INVALID: { http: 400, retry: 'never', penalty: 0, text: 'not an address: {detail}' },
   LAB_CORPUS_SOURCE_MISSING: {
     http: 500,
