@@ -175,6 +175,13 @@ export const errors = {
   CONSENSUS_INPUT_VALUE: { http: 400, retry: 'never', penalty: 0, text: 'a number of the epoch is out of range: {detail}' },
   CONSENSUS_INPUT_MALFORMED: { http: 400, retry: 'never', penalty: 0, text: 'not the inputs of an epoch: {detail}' },
   SCORING_TEXT_SHORT: { http: 500, retry: 'never', penalty: 0, text: 'no text is long enough for spans of {length} bytes', exit: 78 },
+  TENSOR_SHAPE: { http: 400, retry: 'never', penalty: 0, text: 'the matrices do not fit: {detail}' },
+  EXPERT_SPEC: { http: 400, retry: 'never', penalty: 0, text: 'no such model: {detail}' },
+  EXPERT_INPUT: { http: 400, retry: 'never', penalty: 0, text: 'the model cannot take this: {detail}' },
+  EXPERT_KIND: { http: 400, retry: 'never', penalty: 0, text: 'this kind of model cannot do that: {detail}' },
+  EXPERT_NO_TEXT: { http: 409, retry: 'never', penalty: 0, text: 'the model was given no text to train on' },
+  EXPERT_ARTEFACT: { http: 400, retry: 'never', penalty: 0, text: 'not a fallback artefact: {detail}' },
+  EXPERT_CHECKPOINT: { http: 400, retry: 'never', penalty: 0, text: 'the checkpoint does not fit: {detail}' },
   ADDRESS_INVALID: { http: 400, retry: 'never', penalty: 0, text: 'not an address: {detail}' },
   LAB_CORPUS_SOURCE_MISSING: {
     http: 500,

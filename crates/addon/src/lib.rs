@@ -6,6 +6,7 @@
 
 mod argument;
 mod consensus;
+mod expert;
 mod failure;
 mod job;
 mod pow;

@@ -1,1 +1,12 @@
-//! Placeholder until the crate's own first slice lands.
+//! Nano language models over bytes: order-k with a match predictor, the public fallback, transformer and GRU.
+//! Bytes go in, leaves come out: 256 codes of sixteenths of a nat (mixture.md 2.1). Nothing here knows Node.
+pub mod error;
+pub mod fallback;
+pub mod leaf;
+pub mod model;
+pub mod order;
+pub mod watch;
+
+mod ranges;
+mod rates;
+mod threads;

@@ -194,7 +194,7 @@ export type ModelSpec =
 export interface TrainReport {
   steps: number
   bytes: number
-  /** Mean training loss of these steps, bits per byte. */
+  /** Mean training loss of these bytes, bits per byte. */
   loss: number
   seconds: number
 }
@@ -204,7 +204,10 @@ export interface Model {
   readonly parameters: number
   /** Text it trains on (order-k: the text it counts), copied once; a second call replaces it. */
   setText(text: Uint8Array): Promise<void>
-  /** Trains until `steps` more steps are done or `budgetMs` is over (at least one step). `totalSteps` shapes the rate schedule. Low priority. */
+  /**
+   * Trains until `steps` more steps are done or `budgetMs` is over. `totalSteps` shapes the rate schedule. Low priority.
+   * A step may spread over slices: the shortest slice processes a part of a batch, and reports 0 steps until one is done.
+   */
   train(slice: { steps: number; budgetMs: number; totalSteps: number }, options?: LongCall): Promise<TrainReport>
   /** For each context c and its `from`: leaf codes of positions from..c.length (byte t given c_<t): (c.length-from+1)·256 bytes. */
   predict(contexts: readonly Uint8Array[], from: readonly number[], options?: LongCall): Promise<Uint8Array[]>
@@ -212,8 +215,8 @@ export interface Model {
   open(): ModelStream
   /** BLAKE3 Merkle root over 64 KiB leaves of the tensors in canonical order (mixture.md 1); zero where there are none. */
   root(): Promise<Uint8Array>
-  /** Checkpoint as safetensors bytes, and back (spec must match). */
-  save(): Promise<Uint8Array>
+  /** Checkpoint as safetensors bytes, and back (spec must match). Without the optimiser's state a loaded model trains from step 0. */
+  save(options?: { weightsOnly?: boolean }): Promise<Uint8Array>
   load(checkpoint: Uint8Array): Promise<void>
 }
 export interface ModelStream {

@@ -21,10 +21,13 @@ export interface PeerTarget {
 }
 export interface CallOptions {
   netuid: number
+  /** How long the caller waits, dialling included: 1 to 120 000 ms from now. */
   deadlineMs: number
   signal?: AbortSignal | undefined
   /** Accept an End without signature (never for scoring). Default false. */
   unsignedEnd?: boolean
+  /** Call an `open` method without a key: the callee sees no caller. Default false. */
+  anonymous?: boolean
 }
 /** The signed end of an answer; `head` and `signature` are evidence (SSZ Head and the callee's signature over it). */
 export interface Answer {

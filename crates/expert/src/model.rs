@@ -1,0 +1,198 @@
+//! One model of any kind: what it is made of, the snapshot that answers, and the trainer where there is one.
+//! Answers come from an immutable snapshot behind an `Arc`; training publishes a new one after each finished step.
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::fallback::Fallback;
+use crate::leaf::LEAF_BYTES;
+use crate::order::{ORDER_MAX, Order};
+use crate::threads::{Purpose, each};
+use crate::watch::Watch;
+
+/// Text one model may hold: 64 MiB, thirty times a domain of the network's corpus.
+pub const TEXT_BYTES_MAX: usize = 64 << 20;
+/// Bytes of one context or stream: what a `predict` request of the network can carry (4,224) and room for experiments.
+pub const CONTEXT_BYTES_MAX: usize = 16_384;
+/// Leaves that one call may ask for: 64 MiB of codes.
+pub const LEAVES_MAX: usize = 1 << 18;
+
+/// Bytes of a checkpoint: a model of 20 M weights with its optimiser's state.
+pub const CHECKPOINT_BYTES_MAX: usize = 256 << 20;
+
+/// How much to train in one go.
+#[derive(Clone, Debug)]
+pub struct Slice {
+    pub steps: u64,
+    pub budget: Duration,
+    /// Length of the whole training, which shapes the rate schedule.
+    pub total_steps: u64,
+}
+
+/// What a slice did; `loss` is in bits per byte.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    pub steps: u64,
+    pub bytes: u64,
+    pub loss: f64,
+    pub seconds: f64,
+}
+
+/// What kind of model, and how large.
+#[derive(Clone, Debug)]
+pub enum Spec {
+    Order { order: usize, matching: bool },
+    Fallback { artefact: Vec<u8> },
+}
+
+/// An immutable model that answers.
+pub trait Predictor: Send + Sync {
+    /// Leaves of positions `from..=context.len()`, each given the bytes before it; `from` is in range.
+    fn predict(&self, context: &[u8], from: usize) -> Vec<u8>;
+    fn open(self: Arc<Self>) -> Box<dyn Stream>;
+}
+
+/// One growing text with its cache.
+pub trait Stream: Send {
+    /// Rewinds to `position`, appends `bytes`, gives the leaves of the last `want` positions, the next byte's last.
+    fn extend(&mut self, position: usize, bytes: &[u8], want: usize) -> Result<Vec<u8>, Error>;
+    fn len(&self) -> usize;
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Limits that every stream checks before it changes anything.
+pub fn check_extend(length: usize, position: usize, added: usize, want: usize) -> Result<(), Error> {
+    if position > length {
+        return Err(Error::Input(format!("position {position} lies beyond the stream's {length} bytes")));
+    }
+    let end = position + added;
+    if end > CONTEXT_BYTES_MAX {
+        return Err(Error::Input(format!("a stream holds {CONTEXT_BYTES_MAX} bytes at most, not {end}")));
+    }
+    if want > end + 1 {
+        return Err(Error::Input(format!("{want} positions are wanted of {} that there are", end + 1)));
+    }
+    Ok(())
+}
+
+/// A model that can be asked from many threads.
+pub struct Model {
+    spec: Spec,
+    snapshot: RwLock<Arc<dyn Predictor>>,
+    parameters: AtomicU64,
+}
+
+impl Model {
+    /// Checks `spec` and makes the model; the weights of trainable kinds come from `seed`.
+    pub fn new(spec: Spec, _seed: u64) -> Result<Self, Error> {
+        let (snapshot, parameters): (Arc<dyn Predictor>, usize) = match &spec {
+            Spec::Order { order, matching } => {
+                if !(1..=ORDER_MAX).contains(order) {
+                    return Err(Error::Spec(format!("the order must be 1 to {ORDER_MAX}, not {order}")));
+                }
+                (Arc::new(Order::new(&[], *order, *matching)), 0)
+            }
+            Spec::Fallback { artefact } => {
+                let fallback = Fallback::new(artefact)?;
+                let entries = fallback.entries();
+                (Arc::new(fallback), entries)
+            }
+        };
+        Ok(Self { spec, snapshot: RwLock::new(snapshot), parameters: AtomicU64::new(parameters as u64) })
+    }
+
+    /// Weights, or counted bytes (order-k) and entries (fallback).
+    pub fn parameters(&self) -> u64 {
+        self.parameters.load(Ordering::Relaxed)
+    }
+
+    fn snapshot(&self) -> Arc<dyn Predictor> {
+        self.snapshot.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes the text to learn from; replaces an earlier one.
+    pub fn set_text(&self, text: &[u8]) -> Result<(), Error> {
+        if text.len() > TEXT_BYTES_MAX {
+            return Err(Error::Input(format!("a text has {TEXT_BYTES_MAX} bytes at most, not {}", text.len())));
+        }
+        match self.spec {
+            Spec::Order { order, matching } => {
+                let counted = Order::new(text, order, matching);
+                self.parameters.store(counted.bytes() as u64, Ordering::Relaxed);
+                *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(counted);
+                Ok(())
+            }
+            Spec::Fallback { .. } => Err(Error::Kind("the fallback learns from its artefact alone".into())),
+        }
+    }
+
+    /// For each context and its first wanted position, the leaves of that position up to the next byte.
+    pub fn predict(&self, contexts: &[Vec<u8>], from: &[usize], watch: &dyn Watch) -> Result<Vec<Vec<u8>>, Error> {
+        check_contexts(contexts, from)?;
+        let snapshot = self.snapshot();
+        let total = contexts.len() as u64;
+        let done = AtomicU64::new(0);
+        let items: Vec<(&Vec<u8>, usize)> = contexts.iter().zip(from.iter().copied()).collect();
+        let answers = each(Purpose::Answering, items, |(context, from)| {
+            if watch.cancelled() {
+                return Vec::new();
+            }
+            let leaves = snapshot.predict(context, from);
+            watch.progress(done.fetch_add(1, Ordering::Relaxed) + 1, total);
+            leaves
+        });
+        if watch.cancelled() { Err(Error::Cancelled) } else { Ok(answers) }
+    }
+
+    /// Trains one slice.
+    pub fn train(&self, _slice: &Slice, _watch: &dyn Watch) -> Result<Report, Error> {
+        Err(Error::Kind("a model of counts does not train".into()))
+    }
+
+    /// The Merkle root of the weights; zero for models without.
+    pub fn root(&self) -> [u8; 32] {
+        [0; 32]
+    }
+
+    /// The weights as safetensors.
+    pub fn save(&self, _weights_only: bool) -> Result<Vec<u8>, Error> {
+        Err(Error::Kind("a model of counts has no checkpoint".into()))
+    }
+
+    pub fn load(&self, _checkpoint: &[u8]) -> Result<(), Error> {
+        Err(Error::Kind("a model of counts has no checkpoint".into()))
+    }
+
+    /// A stream over the weights of the last finished step; it keeps them while it lives.
+    pub fn open(&self) -> Box<dyn Stream> {
+        self.snapshot().open()
+    }
+}
+
+fn check_contexts(contexts: &[Vec<u8>], from: &[usize]) -> Result<(), Error> {
+    if contexts.len() != from.len() {
+        return Err(Error::Input(format!("{} contexts came with {} first positions", contexts.len(), from.len())));
+    }
+    let mut leaves = 0;
+    for (context, &from) in contexts.iter().zip(from) {
+        if context.len() > CONTEXT_BYTES_MAX {
+            return Err(Error::Input(format!(
+                "a context has {CONTEXT_BYTES_MAX} bytes at most, not {}",
+                context.len()
+            )));
+        }
+        if from > context.len() {
+            return Err(Error::Input(format!("position {from} lies beyond a context of {} bytes", context.len())));
+        }
+        leaves += context.len() - from + 1;
+    }
+    if leaves > LEAVES_MAX {
+        return Err(Error::Input(format!(
+            "{leaves} leaves of {LEAF_BYTES} bytes are wanted, {LEAVES_MAX} is the limit"
+        )));
+    }
+    Ok(())
+}
