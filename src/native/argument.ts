@@ -4,10 +4,23 @@ import { U64_MAX } from '../protocol/bytes.ts'
 
 const refuse = (detail: string): NodeError => new NodeError('NATIVE_ARGUMENT', { detail })
 
-/** Exactly `length` bytes (a detached buffer has none). @throws NATIVE_ARGUMENT */
+/** Native code reads its inputs without a lock, so memory that another thread may write is refused. */
+const isShared = (value: ArrayBufferView): boolean => value.buffer instanceof SharedArrayBuffer
+
+/** Exactly `length` bytes of its own (a detached buffer has none). @throws NATIVE_ARGUMENT */
 export function checkBytes(name: string, value: Uint8Array, length?: number): void {
-  if (!(value instanceof Uint8Array)) throw refuse(`${name} must be a Uint8Array`)
+  if (!(value instanceof Uint8Array) || isShared(value)) throw refuse(`${name} must be a Uint8Array of unshared memory`)
   if (length !== undefined && value.length !== length) throw refuse(`${name} must be ${length} bytes, not ${value.length}`)
+}
+
+/** 64-bit numbers of unshared memory. @throws NATIVE_ARGUMENT */
+export function checkNumbers(name: string, value: BigUint64Array): void {
+  if (!(value instanceof BigUint64Array) || isShared(value)) throw refuse(`${name} must be a BigUint64Array of unshared memory`)
+}
+
+/** A short text, such as a backend's name. @throws NATIVE_ARGUMENT */
+export function checkName(name: string, value: string): void {
+  if (typeof value !== 'string' || value.length > 64) throw refuse(`${name} must be a text of at most 64 characters`)
 }
 
 /** A bigint from 0 to 2⁶⁴-1. @throws NATIVE_ARGUMENT */

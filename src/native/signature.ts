@@ -13,10 +13,17 @@ export const BATCH_BYTES_MAX = 1 << 26
 
 const numbers = { sr25519: 0, ed25519: 1 } as const satisfies Record<Scheme, number>
 
-function numberOf(scheme: Scheme): number {
+export function numberOf(scheme: Scheme): number {
   if (!Object.hasOwn(numbers, scheme)) throw new NodeError('NATIVE_ARGUMENT', { detail: 'scheme must be sr25519 or ed25519' })
   return numbers[scheme]
 }
+
+const startsWith = (bytes: Uint8Array, start: string): boolean => latin(bytes.subarray(0, start.length)) === start
+const endsWith = (bytes: Uint8Array, end: string): boolean => latin(bytes.subarray(-end.length)) === end
+const latin = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
+
+/** Whether a message is free text as wallets wrap it; such a message is neither signed nor accepted. */
+export const isWrapped = (message: Uint8Array): boolean => startsWith(message, '<Bytes>') && endsWith(message, '</Bytes>')
 
 /** Checks one item as every verifier must. @throws NATIVE_ARGUMENT, SIGNATURE_MESSAGE_TOO_LONG */
 export function checkItem(item: SignedItem): void {
@@ -32,6 +39,14 @@ export function checkMessage(message: Uint8Array): void {
   checkBytes('message', message)
   if (message.length > MESSAGE_BYTES_MAX)
     throw new NodeError('SIGNATURE_MESSAGE_TOO_LONG', { detail: `${message.length} bytes, at most ${MESSAGE_BYTES_MAX}` })
+}
+
+/** Checks what a child key is derived from. @throws NATIVE_ARGUMENT */
+export function checkDerivation(kind: 'hard' | 'soft', secret: Uint8Array, chainCode: Uint8Array): void {
+  if (kind !== 'hard' && kind !== 'soft') throw new NodeError('NATIVE_ARGUMENT', { detail: 'kind must be hard or soft' })
+  // A hard child also comes from an expanded secret: that is what follows a soft junction.
+  checkBytes('secret', secret, kind === 'hard' && secret.length === 32 ? 32 : 64)
+  checkBytes('chainCode', chainCode, 32)
 }
 
 /** Checks a batch before anything is copied. @throws NATIVE_ARGUMENT, SIGNATURE_BATCH_TOO_LARGE, SIGNATURE_MESSAGE_TOO_LONG */
@@ -91,16 +106,25 @@ export interface SignatureBinding {
 
 export function signatureCompute(binding: SignatureBinding): SignatureCompute {
   return {
-    keyPair: (scheme, seed) => call(() => binding.signatureKeyPair(numberOf(scheme), seed)),
-    fromSecret: (scheme, secret) => call(() => binding.signatureFromSecret(numberOf(scheme), secret)),
-    derive: (kind, secret, chainCode) =>
-      call(() => (kind === 'hard' ? binding.signatureDeriveHard(secret, chainCode) : binding.signatureDeriveSoft(secret, chainCode))),
+    keyPair(scheme, seed) {
+      checkBytes('seed', seed, 32)
+      return call(() => binding.signatureKeyPair(numberOf(scheme), seed))
+    },
+    fromSecret(scheme, secret) {
+      checkBytes('secret', secret, 64)
+      return call(() => binding.signatureFromSecret(numberOf(scheme), secret))
+    },
+    derive(kind, secret, chainCode) {
+      checkDerivation(kind, secret, chainCode)
+      return call(() => (kind === 'hard' ? binding.signatureDeriveHard(secret, chainCode) : binding.signatureDeriveSoft(secret, chainCode)))
+    },
     sign(scheme, secret, message) {
+      checkBytes('secret', secret, 64)
       checkMessage(message)
       return call(() => binding.signatureSign(numberOf(scheme), secret, message))
     },
     verify(scheme, publicKey, message, signature) {
-      checkMessage(message)
+      checkItem({ scheme, publicKey, message, signature })
       return call(() => binding.signatureVerify(numberOf(scheme), publicKey, message, signature))
     },
     verifyBatch(items) {

@@ -1,6 +1,6 @@
-//! What the verifier must accept and ref#![allow(clippy::unwrap_used)] // a test may fail where it stands
+//! What the verifier must accept and refuse (reliability.md T14, T61; wire.md section 6).
+#![allow(clippy::unwrap_used)] // a test may fail where it stands
 
-use (reliability.md T14, T61; wire.md section 6).
 use signature::{Item, Scheme, derive_hard, derive_soft, from_secret, key_pair, sign, verify, verify_batch};
 
 const BOTH: [Scheme; 2] = [Scheme::Sr25519, Scheme::Ed25519];
