@@ -16,17 +16,17 @@ const facades = {
 /** The subjects that the addon fills. */
 export type Addon = { [Subject in keyof typeof facades]: Compute[Subject] }
 
-/** Loads the addon. @throws NATIVE_ABSENT when it was not built, or not for this machine */
-export function loadAddon(): Addon {
-  const binding = open()
+/** Loads the addon that lies beside `file` (this one). @throws NATIVE_ABSENT when it was not built, or not for this machine */
+export function loadAddon(file: string | URL = import.meta.url): Addon {
+  const binding = open(file)
   const filled = Object.entries(facades).map(([subject, facade]) => [subject, facade(binding)])
   return Object.fromEntries(filled) as Addon
 }
 
-function open(): never {
+function open(file: string | URL): never {
   try {
     // A require, not an import: the addon is opened when it is asked for, and its absence is an error to be told.
-    return createRequire(import.meta.url)('./binding.js') as never
+    return createRequire(file)('./binding.js') as never
   } catch (cause) {
     throw new NodeError('NATIVE_ABSENT', { detail: 'it was not built for this machine' }, { cause })
   }

@@ -162,7 +162,10 @@ function batches(compute: SignatureCompute): void {
   test('a batch accepts exactly what single verification accepts', () => {
     const items: SignedItem[] = Array.from({ length: 40 }, (_, i) => {
       const scheme = both[i % 2] ?? 'sr25519'
-      const pair = compute.keyPair(scheme, seed.map((byte) => byte + i))
+      const pair = compute.keyPair(
+        scheme,
+        seed.map((byte) => byte + i),
+      )
       const text = new Uint8Array(i * 3).fill(i)
       const signature = compute.sign(scheme, pair.secret, text)
       if (i % 7 === 3) signature[i]! ^= 4
@@ -188,11 +191,23 @@ function refusals(compute: SignatureCompute): void {
     ['a detached seed', () => compute.keyPair('sr25519', detached(32)), 'NATIVE_ARGUMENT'],
     ['an unknown scheme', () => compute.keyPair('toString' as never, seed), 'NATIVE_ARGUMENT'],
     ['a seed as text', () => compute.keyPair('sr25519', '7'.repeat(32) as never), 'NATIVE_ARGUMENT'],
-    ['an ed25519 secret with another public half', () => compute.fromSecret('ed25519', secret.map((b) => b ^ 1)), 'SIGNATURE_SECRET_INVALID'],
+    [
+      'an ed25519 secret with another public half',
+      () =>
+        compute.fromSecret(
+          'ed25519',
+          secret.map((b) => b ^ 1),
+        ),
+      'SIGNATURE_SECRET_INVALID',
+    ],
     ['an sr25519 scalar above the order', () => compute.fromSecret('sr25519', new Uint8Array(64).fill(255)), 'SIGNATURE_SECRET_INVALID'],
     ['a zero sr25519 scalar', () => compute.fromSecret('sr25519', new Uint8Array(64)), 'SIGNATURE_SECRET_INVALID'],
     ['to sign with a secret of 63 bytes', () => compute.sign('ed25519', secret.subarray(1), message), 'NATIVE_ARGUMENT'],
-    ['to sign with a scalar above the order', () => compute.sign('sr25519', new Uint8Array(64).fill(255), message), 'SIGNATURE_SECRET_INVALID'],
+    [
+      'to sign with a scalar above the order',
+      () => compute.sign('sr25519', new Uint8Array(64).fill(255), message),
+      'SIGNATURE_SECRET_INVALID',
+    ],
     ['to sign one byte too many', () => compute.sign('ed25519', secret, long), 'SIGNATURE_MESSAGE_TOO_LONG'],
     ['to verify one byte too many', () => compute.verify('ed25519', publicKey, long, signature), 'SIGNATURE_MESSAGE_TOO_LONG'],
     ['a key of 33 bytes', () => compute.verify('ed25519', new Uint8Array(33), message, signature), 'NATIVE_ARGUMENT'],

@@ -68,6 +68,14 @@ impl Job {
     }
 }
 
+/// A handle goes when nobody waits for its work any more: with the JavaScript thread that held it, for example. `long` in
+/// `src/native/errors.ts` keeps it until the promise is settled.
+impl Drop for Job {
+    fn drop(&mut self) {
+        self.shared.cancelled.store(true, Ordering::Relaxed);
+    }
+}
+
 type Work = Box<dyn FnOnce() + Send>;
 
 #[derive(Default)]

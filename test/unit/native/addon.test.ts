@@ -1,0 +1,60 @@
+import { once } from 'node:events'
+import { cpuUsage } from 'node:process'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { Worker } from 'node:worker_threads'
+import { expect, test } from 'vitest'
+import { loadAddon } from '../../../src/native/addon.ts'
+import { codeOf } from '../../support/hostile.ts'
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
+
+const key = new Uint8Array(32)
+const hopeless = { blockHash: key, hotkey: key, difficulty: 2n ** 64n - 1n, threads: 1 }
+
+test('a missing addon is an error that says how to build it', async () => {
+  expect(await codeOf(() => loadAddon(new URL('file:///nowhere/addon.ts')))).toBe('NATIVE_ABSENT')
+})
+
+test('loaded twice it is the same addon', () => {
+  expect(loadAddon().pow.backends()).toEqual(loadAddon().pow.backends())
+})
+
+test('the addon works in a worker, and a search ends with the worker that began it', async () => {
+  const worker = new Worker(new URL('../../support/solving-worker.ts', import.meta.url))
+  const [done] = (await once(worker, 'message')) as [number]
+  expect(done).toBeGreaterThan(0)
+  await worker.terminate()
+  // Had its search gone on, one core would be busy all the time that this thread does nothing.
+  const before = cpuUsage()
+  const started = performance.now()
+  await loadAddon().pow.solve({ ...hopeless, difficulty: 1n })
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  const used = cpuUsage(before)
+  expect((used.user + used.system) / 1000).toBeLessThan((performance.now() - started) / 2)
+})
+
+test('one search more than 64 is refused, and those that were aborted make room', async () => {
+  const controller = new AbortController()
+  const { pow } = loadAddon()
+  const running = Array.from({ length: 64 }, () => pow.solve(hopeless, { signal: controller.signal }))
+  expect(await codeOf(() => pow.solve(hopeless))).toBe('NATIVE_BUSY')
+  controller.abort()
+  expect(await Promise.all(running.map((search) => codeOf(() => search)))).toEqual(running.map(() => 'NATIVE_CANCELLED'))
+  expect(await codeOf(() => pow.solve({ ...hopeless, difficulty: 1n }))).toBe(null)
+})
+
+test('a handle that nobody names survives collection while its search runs', async () => {
+  const controller = new AbortController()
+  const search = loadAddon().pow.solve(hopeless, { signal: controller.signal })
+  let settled = false
+  void search.catch(() => undefined).finally(() => (settled = true))
+  for (let turn = 0; turn < 10; turn++) {
+    collectGarbage()
+    await new Promise((resolve) => setTimeout(resolve, 10)) // finalizers run in a turn of their own
+  }
+  expect(settled).toBe(false)
+  controller.abort()
+  expect(await codeOf(() => search)).toBe('NATIVE_CANCELLED')
+})
