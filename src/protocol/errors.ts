@@ -224,6 +224,7 @@ export const errors = {
   GATEWAY_BUSY: { http: 503, retry: 'later', penalty: 0, text: 'the gateway has {limit} requests waiting; try again in {seconds} s' },
   GATEWAY_NO_EXPERT: { http: 503, retry: 'later', penalty: 0, text: 'no expert of market {netuid} answered' },
   GATEWAY_ARGUMENT: { http: 400, retry: 'never', penalty: 0, text: 'the request cannot be served: {detail}' },
+  GATEWAY_DEADLINE: { http: 504, retry: 'later', penalty: 0, text: 'the answer took longer than {totalMs} ms' },
   GATEWAY_CLOSED: { http: 503, retry: 'elsewhere', penalty: 0, text: 'the gateway is closing' },
   LEDGER_NONCE_WAITING: { http: 409, retry: 'never', penalty: 0, text: 'another transaction with nonce {nonce} of {signer} waits already' },
   LEDGER_BUSY: { http: 503, retry: 'later', penalty: 0, text: 'the ledger is busy: {detail}' },

@@ -1,11 +1,12 @@
 /** Holds back bytes that may turn out to be the beginning of a stop sequence: a caller never sees part of one. */
 
 export class StopFilter<T> {
+  /** The longest first: of two that end together it leaves out more. */
   readonly #stops: readonly Uint8Array[]
   readonly #held: { byte: number; item: T }[] = []
 
   constructor(stops: readonly Uint8Array[]) {
-    this.#stops = stops.filter((stop) => stop.length > 0)
+    this.#stops = stops.filter((stop) => stop.length > 0).sort((a, b) => b.length - a.length)
   }
 
   /** @returns items that are sure to be part of the answer, and whether a stop sequence is now complete (it is dropped) */

@@ -1,5 +1,5 @@
 /** Settings of a miner; the schema gives type, default, bounds and help at once. */
-import Type from 'typebox'
+import { Type } from 'typebox'
 import type { Static } from 'typebox'
 
 export const minerOptions = Type.Object({
