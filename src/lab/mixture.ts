@@ -18,7 +18,7 @@ const STEP_WINDOWS = 8
 /** Wire bytes of one answered span with four openings (mixture.md 2.2). */
 const ANSWER_BYTES = 2_990
 /** Windows per domain that the anchor compresses. */
-const ANCHOR_WINDOWS = 8
+const ANCHOR_WINDOWS = 4
 /** Bytes of one training step: batch 32 by 256. */
 const STEP_BYTES = 32 * LENGTH
 
