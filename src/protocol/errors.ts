@@ -182,6 +182,7 @@ export const errors = {
   EXPERT_NO_TEXT: { http: 409, retry: 'never', penalty: 0, text: 'the model was given no text to train on' },
   EXPERT_ARTEFACT: { http: 400, retry: 'never', penalty: 0, text: 'not a fallback artefact: {detail}' },
   EXPERT_CHECKPOINT: { http: 400, retry: 'never', penalty: 0, text: 'the checkpoint does not fit: {detail}' },
+  LAB_BENCH_WRONG: { http: 500, retry: 'never', penalty: 0, text: 'nothing was timed: {what} came out wrong on this machine' },
   ADDRESS_INVALID: { http: 400, retry: 'never', penalty: 0, text: 'not an address: {detail}' },
   LAB_CORPUS_SOURCE_MISSING: {
     http: 500,
