@@ -69,8 +69,11 @@ export async function* callOver(
     if (out.signal.aborted) throw out.signal.reason
     const request = await requestOf(session, out, parts)
     const sentAt = parts.clock.monotonic()
-    await frames.sendBytes(request.frame)
-    await stream.end()
+    // Not awaited: a callee that refuses a long request answers before it has taken all of it.
+    frames
+      .sendBytes(request.frame)
+      .then(() => stream.end())
+      .catch(() => undefined)
     const answer = new AnswerReader(request.hash, out, parts)
     for (;;) {
       const frame = await frames.next()

@@ -7,7 +7,10 @@
 export interface ByteStream {
   /** Queues bytes; resolves when the stream takes more. Rejects with the reason when the stream is gone. */
   write(bytes: Uint8Array): Promise<void>
-  /** The next piece in order, null after the other side's last. What nobody reads holds the other side back. Rejects with the reason when the stream is gone. */
+  /**
+   * The next piece in order, null after the other side's last; what nobody reads holds the other side back. What came before
+   * the other side's reset can still be read; then, or after an own reset, it rejects with the reason.
+   */
   read(): Promise<Uint8Array | null>
   /** Writes no more; reading goes on. */
   end(): Promise<void>

@@ -92,6 +92,8 @@ async function refuse(error: unknown, frames: FrameStream, settings: Settings, p
   try {
     await frames.send('error', frame)
     await frames.bytes.end()
+    // What is still to come of the request is not wanted.
+    frames.bytes.reset(new NodeError('WIRE_CANCELLED'))
   } catch {
     // The stream is gone: nobody is left to tell.
   } finally {
@@ -133,7 +135,10 @@ async function run(
     const frame = await answer.endFrame(end, { queueMs, runMs: parts.clock.monotonic() - startedAt }, parts)
     free()
     await unlessAborted(frames.sendBytes(frame), job.signal)
-    await frames.bytes.end()
+    await unlessAborted(frames.bytes.end(), job.signal)
+    frames.bytes.gone.removeEventListener('abort', onGone)
+    // A caller that never ends its half does not keep the stream.
+    frames.bytes.reset(new NodeError('WIRE_CANCELLED'))
   } finally {
     watch?.stop()
     ticket?.leave()

@@ -15,7 +15,8 @@ export class MemoryStream implements ByteStream {
   #unread = 0
   #room: PromiseWithResolvers<void> | undefined
   #hasEnded = false
-  #hasRead = false
+  /** The other side's end has arrived. */
+  #isHeardOut = false
 
   private constructor(out: Link) {
     this.#out = out
@@ -52,52 +53,48 @@ export class MemoryStream implements ByteStream {
   }
 
   async read(): Promise<Uint8Array | null> {
-    this.gone.throwIfAborted()
     const piece = this.#inbox.shift()
-    if (piece !== undefined) return this.#taken(piece)
-    if (this.#hasRead) return null
+    if (piece !== undefined) {
+      if (piece !== null) this.#peer.#credit(piece.length)
+      return piece
+    }
+    if (this.#isHeardOut) return null
+    this.gone.throwIfAborted()
     this.#reader = Promise.withResolvers<Uint8Array | null>()
     return await (this.#reader as PromiseWithResolvers<Uint8Array | null>).promise
   }
 
   reset(reason: Error): void {
-    if (this.#isOver || this.gone.aborted) return
+    if (this.isDone) return
+    this.#inbox.length = 0
     this.vanish(reason)
     this.#out.send(() => this.#peer.vanish(new NodeError('WIRE_UNREACHABLE', { detail: 'the peer reset the stream' })))
   }
 
   /** The stream is no more, for this end alone. */
   vanish(reason: unknown): void {
-    if (this.gone.aborted || this.#isOver) return
-    this.#inbox.length = 0
+    if (this.isDone) return
     this.#gone.abort(reason)
     this.#reader?.reject(reason)
     this.#room?.reject(reason)
     this.#room?.promise.catch(() => undefined)
   }
 
-  /** Whether nothing can come of this end any more. */
+  /** Whether both sides have ended, or the stream is gone: nothing more can come of it. */
   get isDone(): boolean {
-    return this.#isOver || this.gone.aborted
-  }
-
-  /** Both sides have said all, and this one has heard it. */
-  get #isOver(): boolean {
-    return this.#hasEnded && this.#hasRead
+    return (this.#hasEnded && this.#isHeardOut) || this.gone.aborted
   }
 
   #arrive(piece: Uint8Array | null): void {
     if (this.gone.aborted) return
+    if (piece === null) this.#isHeardOut = true
     const reader = this.#reader
     this.#reader = undefined
     if (reader === undefined) this.#inbox.push(piece)
-    else reader.resolve(this.#taken(piece))
-  }
-
-  #taken(piece: Uint8Array | null): Uint8Array | null {
-    if (piece === null) this.#hasRead = true
-    else this.#peer.#credit(piece.length)
-    return piece
+    else {
+      if (piece !== null) this.#peer.#credit(piece.length)
+      reader.resolve(piece)
+    }
   }
 
   #credit(bytes: number): void {
