@@ -56,7 +56,7 @@ async function stored(options: NativeExpertOptions, { checkpoints, log }: Native
     return (await checkpoints?.load(options.spec)) ?? null
   } catch (error) {
     if (!(error instanceof NodeError) || error.code !== 'EXPERTS_CHECKPOINT_OTHER') throw error
-    log.warn('the stored checkpoint is of another model: training begins anew', { detail: error.message })
+    log.warn('the stored checkpoint cannot be used: training begins anew', { detail: error.message })
     return null
   }
 }

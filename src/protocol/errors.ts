@@ -206,7 +206,7 @@ export const errors = {
     http: 500,
     retry: 'never',
     penalty: 0,
-    text: 'the stored checkpoint belongs to another model: {detail}',
+    text: 'the stored checkpoint is damaged or of another model: {detail}',
   },
   ROLES_NONCE: { http: 503, retry: 'later', penalty: 0, text: 'the ledger refused {attempts} nonces of {signer} in a row' },
   MINER_QUERY_UNKNOWN: { http: 404, retry: 'never', penalty: 0, text: 'no commitment is kept for query {query}' },
