@@ -183,6 +183,9 @@ export const errors = {
   EXPERT_ARTEFACT: { http: 400, retry: 'never', penalty: 0, text: 'not a fallback artefact: {detail}' },
   EXPERT_CHECKPOINT: { http: 400, retry: 'never', penalty: 0, text: 'the checkpoint does not fit: {detail}' },
   LAB_BENCH_WRONG: { http: 500, retry: 'never', penalty: 0, text: 'nothing was timed: {what} came out wrong on this machine' },
+  MIXTURE_ARGUMENT: { http: 400, retry: 'never', penalty: 0, text: 'wrong input for the mixture: {detail}' },
+  MIXTURE_TOO_LARGE: { http: 413, retry: 'never', penalty: 0, text: 'too much for one call of the mixture: {detail}' },
+  MIXTURE_NTD_MALFORMED: { http: 400, retry: 'never', penalty: 20, text: 'malformed next-token distributions: {detail}' },
   ADDRESS_INVALID: { http: 400, retry: 'never', penalty: 0, text: 'not an address: {detail}' },
   LAB_CORPUS_SOURCE_MISSING: {
     http: 500,

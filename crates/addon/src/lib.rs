@@ -9,5 +9,6 @@ mod consensus;
 mod expert;
 mod failure;
 mod job;
+mod mixture;
 mod pow;
 mod signature;

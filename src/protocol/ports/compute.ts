@@ -118,15 +118,21 @@ export interface MixtureCompute {
   encode(lnProbabilities: Float32Array): Uint8Array
   /** Merkle root over the first T-1 leaves (2.2) of T·256 leaf bytes, and commit = KDF[claim](…). `claims` holds the T-1 visible claims. */
   commit(input: ClaimInput): { root: Uint8Array; commit: Uint8Array }
-  /** Opening paths of leaf `positions`: for each, the sibling hashes from leaf to root, 32 bytes each, concatenated. */
+  /**
+   * Opening paths of leaf `positions` in the tree over `leaves`, the T-1 visible ones: for each, the sibling hashes from
+   * leaf to root, 32 bytes each, concatenated.
+   */
   paths(leaves: Uint8Array, positions: Uint16Array): Uint8Array[]
   /**
    * Checks a Reveal against its Commit (6.1 step 6): commit hash, every path, every opened leaf decodes to its claim.
-   * @returns 'ok', or what is wrong first: 'commit' | 'path' | 'claim' | 'shape'; `lastClaim` is the claim of the sealed byte
+   * @returns 'ok', or what is wrong first: 'shape', 'commit', 'path', 'claim'; `lastClaim` is the claim of the sealed byte
+   * @throws MIXTURE_ARGUMENT for what is the validator's own and no fault of the peer: query id, hotkey, span, positions
    */
   checkReveal(reveal: RevealInput): { status: 'ok' | 'commit' | 'path' | 'claim' | 'shape'; lastClaim: number }
   /** Exact Shapley values of one scoring step (4.1), or the Owen form where `clusters` groups peers (5.3). Runs natively off-thread. */
   shapley(game: GameInput, options?: LongCall): Promise<GameOutput>
+  /** v (4.1), in bits per byte, of coalitions of all peers, bit i being peer i: what followers are paid by (5.4, 5.5). At most 1,024. */
+  values(game: GameInput, coalitions: Uint32Array): Float64Array
   /** bits/byte of single players and of mixtures over given claims, for reports: see `MixtureReport`. */
   report(game: GameInput): MixtureReport
   /** NTD form (2.3) of n leaves, concatenated; `topP` in (0, 1], `nMax` 1..64. */
@@ -158,15 +164,20 @@ export interface RevealInput {
   paths: Uint8Array[]
 }
 export interface GameInput {
-  /** Positions per span (the posterior restarts with each) and spans: claims rows have length·spans entries. */
+  /**
+   * Positions per span (the posterior restarts with each) and spans: claims rows have length·spans entries, a multiple of
+   * 16, at most 65,536.
+   */
   length: number
   spans: number
   /** Claims of the fallback, expert 0. */
   fallback: Uint16Array
   /** Claims of each player; null where the peer failed in this step (W = N = 0, φ = 0). */
   peers: (Uint16Array | null)[]
-  /** Cluster number of each player; absent = every player alone. */
+  /** Cluster number of each player; absent = every player alone. Only which players share one matters. */
   clusters?: Uint16Array | undefined
+  /** 1 for each player that plays (5.2), 0 for a follower, whose φ is 0 here; absent = all play. */
+  independents?: Uint8Array | undefined
 }
 export interface GameOutput {
   /** Per player, i64: round half to even of φ·2³² bits per byte. */
