@@ -123,7 +123,7 @@ class Witness {
     const parent = this.#hash ?? new Uint8Array()
     const applied = this.#machine.apply(this.#state, { height, time: Number(header.time), parent, transactions })
     const linked = toHex(header.parent) === toHex(parent) && toHex(blockHash(header)) === toHex(stored.hash)
-    if (!linked || toHex(applied.root) !== toHex(header.stateRoot)) this.report.rootsDiffering += 1
+    if (!linked || toHex(applied.header.stateRoot) !== toHex(header.stateRoot)) this.report.rootsDiffering += 1
     transactions.forEach((bytes, index) => {
       const { id } = decodeTransaction(bytes)
       if (this.#stored.has(id)) this.report.duplicated += 1
@@ -131,7 +131,7 @@ class Witness {
     })
     this.#state = applied.state
     this.#hash = stored.hash
-    this.#roots.push(toHex(applied.root))
+    this.#roots.push(toHex(applied.header.stateRoot))
   }
 }
 

@@ -7,6 +7,7 @@ import type { Machine } from '../../src/ledger/engines/embedded/machine.ts'
 import { concat, fromHex, type Hex, toHex } from '../../src/protocol/bytes.ts'
 import { NodeError } from '../../src/protocol/errors.ts'
 import { type Genesis, genesisHash, genesisIssuance } from '../../src/protocol/genesis.ts'
+import { blockHash, transactionsRoot } from '../../src/protocol/block.ts'
 import { sha256 } from '../../src/protocol/hash.ts'
 import { NONCES_AHEAD_MAX } from '../../src/protocol/ledger-limits.ts'
 import type { Head, Market, Queries, Receipt } from '../../src/protocol/ports/ledger.ts'
@@ -71,24 +72,27 @@ export function toyMachine(genesis: Genesis, counts: { applied: number } = { app
       Buffer.from(
         JSON.stringify([state.height, state.time, state.hash, [...state.accounts].map(([k, a]) => [k, String(a.free), String(a.nonce)])]),
       ),
-    deserialize: (bytes) => {
+    // The head's hash is no part of this toy's state.
+    deserialize: (bytes, _head) => {
       const [height, time, hash, rows] = JSON.parse(Buffer.from(bytes).toString()) as [number, number, Hex, [Hex, string, string][]]
       return sealed({ height, time, hash, accounts: new Map(rows.map(([k, free, n]) => [k, { free: BigInt(free), nonce: BigInt(n) }])) })
     },
     admit: (state, bytes) => {
-      const { id, unsigned } = check(state, bytes)
+      const transaction = check(state, bytes)
+      const { unsigned } = transaction
       const signer = toHex(unsigned.signer)
       const next = nonce(state, signer)
-      if (unsigned.nonce < next || unsigned.nonce >= next + BigInt(NONCES_AHEAD_MAX))
+      if (unsigned.nonce < next || unsigned.nonce > next + BigInt(NONCES_AHEAD_MAX))
         throw new NodeError('LEDGER_NONCE', { nonce: unsigned.nonce, signer, next })
-      return { id, kind: unsigned.action.kind, signer, nonce: unsigned.nonce, expiry: unsigned.expiry, bytes }
+      return transaction
     },
-    nonce,
+    nonce: (state, key) => nonce(state, toHex(key)),
     order: (parent, transactions) => {
-      const place = (signer: Hex): Hex => toHex(sha256(concat(parent, fromHex(signer))))
+      const place = (signer: Uint8Array): Hex => toHex(sha256(concat(parent, signer)))
+      const nonceOf = ({ transaction }: { transaction: DecodedTransaction }): bigint => transaction.unsigned.nonce
       return transactions
-        .map((transaction) => ({ transaction, at: place(transaction.signer) }))
-        .sort((a, b) => (a.at === b.at ? Number(a.transaction.nonce - b.transaction.nonce) : a.at < b.at ? -1 : 1))
+        .map((transaction) => ({ transaction, at: place(transaction.unsigned.signer) }))
+        .sort((a, b) => (a.at === b.at ? Number(nonceOf(a) - nonceOf(b)) : a.at < b.at ? -1 : 1))
         .map(({ transaction }) => transaction)
     },
     apply: (state, block) => {
@@ -96,12 +100,18 @@ export function toyMachine(genesis: Genesis, counts: { applied: number } = { app
       const accounts = new Map(state.accounts)
       const receipts: Receipt[] = []
       const events: { type: 'transferred'; from: Hex; to: Hex; amount: bigint }[] = []
-      block.transactions.forEach((bytes, index) => {
-        const { id, unsigned } = check(state, bytes)
+      const accepted: Uint8Array[] = []
+      const refused: { index: number; error: NodeError }[] = []
+      block.transactions.forEach((given, place) => {
+        const { id, unsigned, bytes } = check(state, given instanceof Uint8Array ? given : given.bytes)
         const { action } = unsigned
         const signer = toHex(unsigned.signer)
         const from = accounts.get(signer) ?? { free: 0n, nonce: 0n }
-        if (unsigned.nonce !== from.nonce) throw new NodeError('LEDGER_BLOCK', { detail: `nonce ${unsigned.nonce} of ${signer}` })
+        if (unsigned.nonce !== from.nonce) {
+          refused.push({ index: place, error: new NodeError('LEDGER_NONCE', { nonce: unsigned.nonce, signer, next: from.nonce }) })
+          return
+        }
+        const index = accepted.push(bytes) - 1
         const amount = action.kind === 'transfer' ? action.amount : 0n
         const enough = action.kind === 'transfer' && from.free >= amount
         accounts.set(signer, { free: enough ? from.free - amount : from.free, nonce: from.nonce + 1n })
@@ -115,7 +125,18 @@ export function toyMachine(genesis: Genesis, counts: { applied: number } = { app
         receipts.push({ id, height: block.height, index, kind: action.kind, signer, error })
       })
       const next = sealed({ height: block.height, time: block.time, hash: toHex(block.parent), accounts })
-      return { state: next, root: next.root, receipts, events, epochs: [] }
+      const header = {
+        genesis: hash,
+        height: BigInt(block.height),
+        parent: block.parent,
+        time: BigInt(block.time),
+        transactionsRoot: transactionsRoot(accepted),
+        stateRoot: next.root,
+      }
+      return { state: next, header, hash: blockHash(header), receipts, accepted, refused, events, epochs: [] }
+    },
+    explain: () => {
+      throw new NodeError('LEDGER_NOT_FOUND', { what: 'epoch' })
     },
     query: (state, name, args) => answer(genesis, state, name, args) as never,
   }

@@ -2,9 +2,8 @@
  * The embedded engine: this process alone orders blocks. It collects transactions, executes them at each tick of a fixed interval,
  * signs the header, makes block and results durable in one append, and only then answers those who wait (reliability.md 4.1).
  */
-import { blockHash, encodeBlock, headSigningBytes, transactionsRoot } from '../../../protocol/block.ts'
+import { encodeBlock, headSigningBytes } from '../../../protocol/block.ts'
 import { equal, toHex } from '../../../protocol/bytes.ts'
-import type { Hex } from '../../../protocol/bytes.ts'
 import { NodeError } from '../../../protocol/errors.ts'
 import { type Genesis, genesisHash } from '../../../protocol/genesis.ts'
 import type { BlockStore } from '../../../protocol/ports/block-store.ts'
@@ -74,7 +73,7 @@ class Embedded<State> implements EmbeddedLedger {
     this.#blockTimeMs = options.blockTimeMs ?? genesis.parameters.blockTimeMs
     this.#snapshotEvery = options.snapshotEvery ?? SNAPSHOT_EVERY
     this.#mempool = new Mempool(options.mempool ?? MEMPOOL_LIMITS)
-    this.#storeQueries = storeQueries(parts.store)
+    this.#storeQueries = storeQueries(parts.store, parts.machine)
     this.#tip = tip
     this.#since.blocks = tip.height - (parts.store.newestSnapshot()?.height ?? 0)
     this.#announcements = announcements({
@@ -102,7 +101,8 @@ class Embedded<State> implements EmbeddedLedger {
     }
     const { promise, resolve, reject } = Promise.withResolvers<Receipt>()
     const waiter: Waiter = { resolve, reject }
-    if (!this.#mempool.join(admitted.id, waiter)) this.#mempool.add(admitted, machine.nonce(this.#tip.state, admitted.signer), waiter)
+    if (!this.#mempool.join(admitted.id, waiter))
+      this.#mempool.add(admitted, machine.nonce(this.#tip.state, admitted.unsigned.signer), waiter)
     const leave = (): void => {
       this.#mempool.leave(admitted.id, waiter)
       reject(signal?.reason)
@@ -192,35 +192,30 @@ class Embedded<State> implements EmbeddedLedger {
   async #produce(): Promise<void> {
     const { machine, store, clock } = this.#parts
     const tip = this.#tip
-    const next = (signer: Hex): bigint => machine.nonce(tip.state, signer)
+    const next = (signer: Uint8Array): bigint => machine.nonce(tip.state, signer)
     const ordered = machine.order(tip.hash, this.#mempool.pick(next))
     const [height, time] = [tip.height + 1, Math.max(tip.time + 1, Math.trunc(clock.now()))]
-    const transactions = ordered.map(({ bytes }) => bytes)
-    const applied = machine.apply(tip.state, { height, time, parent: tip.hash, transactions })
-    const header = {
-      genesis: this.chain.genesis,
-      height: BigInt(height),
-      parent: tip.hash,
-      time: BigInt(time),
-      transactionsRoot: transactionsRoot(transactions),
-      stateRoot: applied.root,
-    }
-    const hash = blockHash(header)
+    const applied = machine.apply(tip.state, { height, time, parent: tip.hash, transactions: ordered })
+    const { header, hash, accepted, receipts, events } = applied
     const proof = await this.#parts.signer.sign(headSigningBytes(hash))
     try {
       store.append({
         height,
         hash,
         parent: tip.hash,
-        stateRoot: applied.root,
-        block: encodeBlock({ header, proof, transactions }),
-        results: encodeValue({ receipts: applied.receipts, events: applied.events }),
-        rows: rowsOf(applied.receipts, applied.epochs, this.#historyPoint(tip, applied, { height, time })),
+        stateRoot: header.stateRoot,
+        block: encodeBlock({ header, proof, transactions: accepted }),
+        results: encodeValue({ receipts, events }),
+        rows: rowsOf(receipts, applied.epochs, this.#historyPoint(tip, applied, { height, time })),
       })
     } catch (error) {
       return this.#waitForSpace(error)
     }
-    this.#committed(applied, { height, hash, time, state: applied.state, root: applied.root })
+    for (const { index, error } of applied.refused) {
+      const transaction = ordered[index]
+      if (transaction !== undefined) this.#mempool.refuse(transaction, machine.nonce(applied.state, transaction.unsigned.signer), error)
+    }
+    this.#committed(applied, { height, hash, time, state: applied.state, root: header.stateRoot })
   }
 
   /** The block is durable: now, and not before, anyone may hear of it. */

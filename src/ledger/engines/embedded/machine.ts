@@ -3,9 +3,9 @@
  * orders, times and keeps blocks; what a block does is the machine's alone. Every function is synchronous, and none changes the
  * state it is given: while a block is not yet durable, the state before it is the one that counts.
  */
-import type { Hex } from '../../../protocol/bytes.ts'
+import type { Header } from '../../../protocol/block.ts'
+import type { NodeError } from '../../../protocol/errors.ts'
 import type {
-  ActionKind,
   EmissionExplanation,
   EpochSummary,
   LedgerEvent,
@@ -13,17 +13,7 @@ import type {
   Queries,
   Receipt,
 } from '../../../protocol/ports/ledger.ts'
-
-/** A transaction that may enter a block now, or after those with its signer's nonces before it. */
-export interface Admitted {
-  id: Hex
-  kind: ActionKind
-  signer: Hex
-  nonce: bigint
-  /** Last height at which it may be applied. */
-  expiry: bigint
-  bytes: Uint8Array
-}
+import type { DecodedTransaction } from '../../../protocol/transaction.ts'
 
 export interface BlockInput {
   height: number
@@ -31,22 +21,31 @@ export interface BlockInput {
   time: number
   /** Hash of the block before; of the genesis at height 1. */
   parent: Uint8Array
-  transactions: readonly Uint8Array[]
+  /** As `order` has them. Bytes, or what `admit` gave for them, whose signature then need not be verified again. */
+  transactions: readonly (Uint8Array | DecodedTransaction)[]
 }
 
 /** What an epoch left behind for queries: never hashed. */
-export interface EpochRecord {
+export interface EndedEpoch {
   summary: EpochSummary
-  neurons: { uid: number; point: NeuronHistoryPoint; explanation: EmissionExplanation }[]
+  /** What each neuron was in it, by uid. */
+  points: NeuronHistoryPoint[]
+  /** Everything that `explain` needs. */
+  record: Uint8Array
 }
 
 export interface Applied<State> {
   state: State
-  root: Uint8Array
-  /** One a transaction, in block order. */
+  /** The header of the block that holds exactly `accepted`, with the root of `state`, and its hash. */
+  header: Header
+  hash: Uint8Array
+  /** One for each accepted transaction, in the same order. */
   receipts: Receipt[]
+  accepted: Uint8Array[]
+  /** Transactions that left no trace and belong into no block, by their place in the input. */
+  refused: { index: number; error: NodeError }[]
   events: LedgerEvent[]
-  epochs: EpochRecord[]
+  epochs: EndedEpoch[]
 }
 
 /** Queries that the state alone answers; the others are answered from the store. */
@@ -58,19 +57,21 @@ export interface Machine<State> {
   initial(): State
   root(state: State): Uint8Array
   serialize(state: State): Uint8Array
-  /** @throws NodeError LEDGER_STATE */
-  deserialize(bytes: Uint8Array): State
+  /** @param head hash of the block that led to the state. @throws NodeError LEDGER_STATE, LEDGER_INVARIANT */
+  deserialize(bytes: Uint8Array, head: Uint8Array): State
   /**
-   * The predicate of mempool and block (the nonce may lie up to NONCES_AHEAD_MAX ahead here).
+   * The predicate of mempool and block; here the nonce may lie up to NONCES_AHEAD_MAX ahead.
    * @throws NodeError LEDGER_* with the reason of the refusal
    */
-  admit(state: State, bytes: Uint8Array): Admitted
+  admit(state: State, bytes: Uint8Array): DecodedTransaction
   /** The next nonce of a key. */
-  nonce(state: State, signer: Hex): bigint
+  nonce(state: State, key: Uint8Array): bigint
   /** Order inside a block: by H(previous block hash ‖ account), then nonce. */
-  order(parent: Uint8Array, transactions: readonly Admitted[]): Admitted[]
-  /** @throws NodeError LEDGER_BLOCK, LEDGER_INVARIANT */
+  order(parent: Uint8Array, transactions: readonly DecodedTransaction[]): DecodedTransaction[]
+  /** @throws NodeError LEDGER_BLOCK when the block cannot follow, LEDGER_INVARIANT when the ledger is broken: then stop */
   apply(state: State, block: BlockInput): Applied<State>
   /** @throws NodeError LEDGER_NOT_FOUND */
   query<Q extends StateQuery>(state: State, name: Q, args: Queries[Q]['args']): Queries[Q]['result']
+  /** Why a neuron was paid what it was paid. @param record of an ended epoch. @throws NodeError LEDGER_NOT_FOUND */
+  explain(record: Uint8Array, uid: number): EmissionExplanation
 }

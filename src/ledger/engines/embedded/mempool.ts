@@ -2,11 +2,11 @@
  * Transactions that wait for a block. Bounded in number, bytes and per signer; arrival decides only who is taken when a block is
  * full (there is no priority to buy), and a signer who was served goes to the end of the line.
  */
-import type { Hex } from '../../../protocol/bytes.ts'
+import { type Hex, toHex } from '../../../protocol/bytes.ts'
 import { NodeError } from '../../../protocol/errors.ts'
 import { BLOCK_BYTES_MAX, BLOCK_TRANSACTIONS_MAX, NONCES_AHEAD_MAX } from '../../../protocol/ledger-limits.ts'
 import type { Receipt } from '../../../protocol/ports/ledger.ts'
-import type { Admitted } from './machine.ts'
+import type { DecodedTransaction } from '../../../protocol/transaction.ts'
 
 export interface MempoolLimits {
   /** About ten full seconds of the node's target load. */
@@ -23,7 +23,8 @@ export interface Waiter {
   reject(error: unknown): void
 }
 interface Entry {
-  transaction: Admitted
+  transaction: DecodedTransaction
+  signer: Hex
   waiters: Set<Waiter>
 }
 
@@ -55,14 +56,15 @@ export class Mempool {
   }
 
   /** @param next the signer's next nonce. @throws LEDGER_NONCE, LEDGER_NONCE_WAITING, LEDGER_BUSY */
-  add(transaction: Admitted, next: bigint, waiter: Waiter): void {
-    const { signer, nonce } = transaction
-    if (nonce < next || nonce >= next + BigInt(NONCES_AHEAD_MAX)) throw new NodeError('LEDGER_NONCE', { nonce, signer, next })
+  add(transaction: DecodedTransaction, next: bigint, waiter: Waiter): void {
+    const { nonce } = transaction.unsigned
+    const signer = toHex(transaction.unsigned.signer)
+    if (nonce < next || nonce > next + BigInt(NONCES_AHEAD_MAX)) throw new NodeError('LEDGER_NONCE', { nonce, signer, next })
     const mine = this.#signers.get(signer)
     if (mine?.has(nonce) === true) throw new NodeError('LEDGER_NONCE_WAITING', { nonce, signer })
     if (this.#byId.size >= this.#limits.transactions || this.#bytes + transaction.bytes.length > this.#limits.bytes)
       throw new NodeError('LEDGER_BUSY', { detail: 'the waiting transactions fill their place' })
-    const entry: Entry = { transaction, waiters: new Set([waiter]) }
+    const entry: Entry = { transaction, signer, waiters: new Set([waiter]) }
     this.#byId.set(transaction.id, entry)
     if (mine === undefined) this.#signers.set(signer, new Map([[nonce, entry]]))
     else mine.set(nonce, entry)
@@ -75,14 +77,14 @@ export class Mempool {
   }
 
   /** What the next block may hold: of each signer the run from its next nonce on, until the block is full. They keep waiting here. */
-  pick(next: (signer: Hex) => bigint): Admitted[] {
-    const picked: Admitted[] = []
+  pick(next: (signer: Uint8Array) => bigint): DecodedTransaction[] {
+    const picked: DecodedTransaction[] = []
     const served: Hex[] = []
     let bytes = 0
     const fits = (entry: Entry): boolean =>
       picked.length < BLOCK_TRANSACTIONS_MAX && bytes + entry.transaction.bytes.length <= BLOCK_BYTES_MAX
     line: for (const [signer, mine] of this.#signers) {
-      for (let nonce = next(signer), entry = mine.get(nonce); entry !== undefined; entry = mine.get(++nonce)) {
+      for (let nonce = next(keyOf(mine)), entry = mine.get(nonce); entry !== undefined; entry = mine.get(++nonce)) {
         if (!fits(entry)) break line
         picked.push(entry.transaction)
         bytes += entry.transaction.bytes.length
@@ -104,21 +106,21 @@ export class Mempool {
   }
 
   /** Drops what can no longer be applied at `height`: expired, or its nonce was used by another transaction. */
-  sweep(height: number, next: (signer: Hex) => bigint): void {
+  sweep(height: number, next: (signer: Uint8Array) => bigint): void {
     for (const [signer, mine] of this.#signers) {
-      const expected = next(signer)
+      const expected = next(keyOf(mine))
       for (const entry of mine.values()) {
-        const { nonce, expiry } = entry.transaction
+        const { nonce, expiry } = entry.transaction.unsigned
         if (expiry < BigInt(height)) this.#refuse(entry, new NodeError('LEDGER_EXPIRED', { expiry, block: height }))
         else if (nonce < expected) this.#refuse(entry, new NodeError('LEDGER_NONCE', { nonce, signer, next: expected }))
       }
     }
   }
 
-  /** One transaction that the state no longer admits. */
-  refuse(id: Hex, error: NodeError): void {
-    const entry = this.#byId.get(id)
-    if (entry !== undefined) this.#refuse(entry, error)
+  /** A block refused the transaction. One that only came too early, as the one before it was refused too, goes on waiting. */
+  refuse(transaction: DecodedTransaction, next: bigint, error: NodeError): void {
+    const entry = this.#byId.get(transaction.id)
+    if (entry !== undefined && transaction.unsigned.nonce <= next) this.#refuse(entry, error)
   }
 
   /** The engine ends: nobody will answer. */
@@ -131,11 +133,11 @@ export class Mempool {
     for (const waiter of entry.waiters) waiter.reject(error)
   }
 
-  #remove({ transaction }: Entry): void {
+  #remove({ transaction, signer }: Entry): void {
     this.#byId.delete(transaction.id)
-    const mine = this.#signers.get(transaction.signer)
-    mine?.delete(transaction.nonce)
-    if (mine?.size === 0) this.#signers.delete(transaction.signer)
+    const mine = this.#signers.get(signer)
+    mine?.delete(transaction.unsigned.nonce)
+    if (mine?.size === 0) this.#signers.delete(signer)
     this.#bytes -= transaction.bytes.length
   }
 
@@ -145,4 +147,10 @@ export class Mempool {
     this.#signers.delete(signer)
     this.#signers.set(signer, mine)
   }
+}
+
+/** The key of a signer with at least one transaction. */
+function keyOf(mine: ReadonlyMap<bigint, Entry>): Uint8Array {
+  for (const entry of mine.values()) return entry.transaction.unsigned.signer
+  return new Uint8Array(32)
 }

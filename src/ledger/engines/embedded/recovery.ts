@@ -3,7 +3,7 @@
  * signed (reliability.md 4.1, rule 6). Nothing is served before the whole way fits.
  */
 import { equal, toHex } from '../../../protocol/bytes.ts'
-import { decodeBlock, blockHash } from '../../../protocol/block.ts'
+import { decodeBlock } from '../../../protocol/block.ts'
 import { NodeError } from '../../../protocol/errors.ts'
 import { encodeGenesis, type Genesis, genesisHash } from '../../../protocol/genesis.ts'
 import type { BlockStore } from '../../../protocol/ports/block-store.ts'
@@ -60,23 +60,18 @@ function startOf<State>(origin: Tip<State>, { machine, store }: { machine: Machi
   const snapshot = store.newestSnapshot()
   if (snapshot === null) return origin
   const { height } = snapshot
-  const state = machine.deserialize(snapshot.bytes)
-  const root = machine.root(state)
-  if (!equal(root, snapshot.stateRoot)) throw mismatch(height, root, snapshot.stateRoot)
   if (height === 0) return origin
   if (height > (store.head()?.height ?? 0))
     throw new NodeError('LEDGER_STATE', { detail: `the snapshot of height ${height} is above the head` })
   const stored = store.load(height)
-  // Its block may have been pruned; the chain of roots after it still has to fit.
-  if (stored === null) return { height, hash: parentOf(store, height + 1), time: 0, state, root }
-  if (!equal(stored.stateRoot, root)) throw mismatch(height, root, stored.stateRoot)
-  return { height, hash: stored.hash, time: Number(decodeBlock(stored.block).header.time), state, root }
-}
-
-function parentOf(store: BlockStore, height: number): Uint8Array {
-  const block = store.load(height)
-  if (block === null) throw new NodeError('LEDGER_STATE', { detail: `block ${height} after the newest snapshot is not stored` })
-  return block.parent
+  // Its block may have been pruned; the chain of hashes and roots after it still has to fit.
+  const hash = stored?.hash ?? store.load(height + 1)?.parent
+  if (hash === undefined) throw new NodeError('LEDGER_STATE', { detail: `block ${height + 1} after the newest snapshot is not stored` })
+  const state = machine.deserialize(snapshot.bytes, hash)
+  const root = machine.root(state)
+  if (!equal(root, snapshot.stateRoot)) throw mismatch(height, root, snapshot.stateRoot)
+  if (stored !== null && !equal(stored.stateRoot, root)) throw mismatch(height, root, stored.stateRoot)
+  return { height, hash, time: stored === null ? 0 : Number(decodeBlock(stored.block).header.time), state, root }
 }
 
 function replay<State>(start: Tip<State>, end: number, parts: { machine: Machine<State>; store: BlockStore; log: Log }): Tip<State> {
@@ -87,12 +82,13 @@ function replay<State>(start: Tip<State>, end: number, parts: { machine: Machine
     if (stored === null) throw new NodeError('LEDGER_STATE', { detail: `block ${height} is not stored` })
     const { header, transactions } = decodeBlock(stored.block)
     const time = Number(header.time)
-    const fits = equal(header.parent, tip.hash) && Number(header.height) === height && time > tip.time
-    if (!fits || !equal(blockHash(header), stored.hash))
+    if (!equal(header.parent, tip.hash) || Number(header.height) !== height || time <= tip.time)
       throw new NodeError('LEDGER_STATE', { detail: `block ${height} does not follow block ${tip.height}` })
-    const { state, root } = machine.apply(tip.state, { height, time, parent: tip.hash, transactions })
+    const applied = machine.apply(tip.state, { height, time, parent: tip.hash, transactions })
+    const root = applied.header.stateRoot
     if (!equal(root, header.stateRoot) || !equal(root, stored.stateRoot)) throw mismatch(height, root, header.stateRoot)
-    tip = { height, hash: stored.hash, time, state, root }
+    if (!equal(applied.hash, stored.hash)) throw new NodeError('LEDGER_STATE', { detail: `block ${height} is not what its header says` })
+    tip = { height, hash: stored.hash, time, state: applied.state, root }
     if (height % REPORT_EVERY_BLOCKS === 0) log.info('executing stored blocks again', { height, of: end })
   }
   return tip

@@ -3,7 +3,7 @@
 import { u32le } from '../../../protocol/bytes.ts'
 import type { StoredBlock } from '../../../protocol/ports/block-store.ts'
 import type { EpochSummary, HistoryPoint, Receipt } from '../../../protocol/ports/ledger.ts'
-import type { EpochRecord } from './machine.ts'
+import type { EndedEpoch } from './machine.ts'
 import { encodeValue } from './results.ts'
 
 type Row = StoredBlock['rows'][number]
@@ -14,6 +14,8 @@ export const EPOCH_END = 10n ** 16n - 1n
 
 export const historyKey = (height: number): string => digits(height, 16)
 export const epochKey = (netuid: number, epoch: bigint): string => `${digits(netuid, 5)}/${digits(epoch, 16)}`
+/** What an explanation is made from, beside the summary of its epoch. */
+export const recordKey = (netuid: number, epoch: bigint): string => `record/${epochKey(netuid, epoch)}`
 export const neuronEpochKey = (netuid: number, uid: number, epoch: bigint): string =>
   `${digits(netuid, 5)}/${digits(uid, 5)}/${digits(epoch, 16)}`
 
@@ -30,16 +32,13 @@ export function receiptPlace(value: Uint8Array): { height: number; index: number
   return { height: view.readUInt32LE(0) + view.readUInt32LE(4) * 2 ** 32, index: view.readUInt32LE(8) }
 }
 
-export function rowsOf(receipts: readonly Receipt[], epochs: readonly EpochRecord[], history: HistoryPoint): Row[] {
+export function rowsOf(receipts: readonly Receipt[], epochs: readonly EndedEpoch[], history: HistoryPoint): Row[] {
   const rows = receipts.map(receiptRow)
-  for (const { summary, neurons } of epochs) {
-    rows.push({ table: 'epoch', key: epochKey(summary.netuid, summary.epoch), value: encodeValue(summary satisfies EpochSummary) })
-    for (const { uid, point, explanation } of neurons)
-      rows.push({
-        table: 'neuron_epoch',
-        key: neuronEpochKey(summary.netuid, uid, summary.epoch),
-        value: encodeValue({ point, explanation }),
-      })
+  for (const { summary, points, record } of epochs) {
+    const { netuid, epoch } = summary
+    rows.push({ table: 'epoch', key: epochKey(netuid, epoch), value: encodeValue(summary satisfies EpochSummary) })
+    rows.push({ table: 'epoch', key: recordKey(netuid, epoch), value: record })
+    points.forEach((point, uid) => rows.push({ table: 'neuron_epoch', key: neuronEpochKey(netuid, uid, epoch), value: encodeValue(point) }))
   }
   rows.push({ table: 'history', key: historyKey(history.height), value: encodeValue(history) })
   return rows

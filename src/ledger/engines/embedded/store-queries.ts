@@ -4,18 +4,10 @@ import { toHex } from '../../../protocol/bytes.ts'
 import { NodeError } from '../../../protocol/errors.ts'
 import { decodeGenesis } from '../../../protocol/genesis.ts'
 import type { BlockStore, StoredBlock } from '../../../protocol/ports/block-store.ts'
-import type {
-  BlockEvents,
-  BlockSummary,
-  EmissionExplanation,
-  EpochSummary,
-  HistoryPoint,
-  NeuronHistoryPoint,
-  Queries,
-} from '../../../protocol/ports/ledger.ts'
-import type { StoreQuery } from './machine.ts'
+import type { BlockEvents, BlockSummary, EpochSummary, HistoryPoint, NeuronHistoryPoint, Queries } from '../../../protocol/ports/ledger.ts'
+import type { Machine, StoreQuery } from './machine.ts'
 import { decodeValue, type Results } from './results.ts'
-import { EPOCH_END, epochKey, historyKey, neuronEpochKey, receiptPlace } from './rows.ts'
+import { EPOCH_END, epochKey, historyKey, neuronEpochKey, receiptPlace, recordKey } from './rows.ts'
 
 /** Blocks, epochs or points in one answer. */
 const ANSWER_MAX = 1_000
@@ -49,7 +41,7 @@ function summaryOf(stored: StoredBlock): BlockSummary {
 type StoreQueries = { [Q in StoreQuery]: (...args: Queries[Q]['args']) => Queries[Q]['result'] }
 
 /** The answers over one store. @throws LEDGER_NOT_FOUND, STORE_CORRUPT */
-export function storeQueries(store: BlockStore): StoreQueries {
+export function storeQueries(store: BlockStore, machine: Pick<Machine<never>, 'explain'>): StoreQueries {
   return {
     blocks: (from, count) => {
       const start = Math.max(0, Math.trunc(from))
@@ -70,9 +62,9 @@ export function storeQueries(store: BlockStore): StoreQueries {
       return store.rows('epoch', range).map((row) => decodeValue(row.value) as EpochSummary)
     },
     explain: (netuid, epoch, uid) => {
-      const row = store.row('neuron_epoch', neuronEpochKey(netuid, uid, epoch))
-      if (row === null) throw new NodeError('LEDGER_NOT_FOUND', { what: `neuron ${uid} in epoch ${epoch} of market ${netuid}` })
-      return (decodeValue(row) as { explanation: EmissionExplanation }).explanation
+      const record = store.row('epoch', recordKey(netuid, epoch))
+      if (record === null) throw new NodeError('LEDGER_NOT_FOUND', { what: `epoch ${epoch} of market ${netuid}` })
+      return machine.explain(record, uid)
     },
     neuronHistory: (netuid, uid, count) => {
       const range = {
@@ -81,7 +73,7 @@ export function storeQueries(store: BlockStore): StoreQueries {
         limit: bounded(count),
         descending: true,
       }
-      return store.rows('neuron_epoch', range).map((row) => (decodeValue(row.value) as { point: NeuronHistoryPoint }).point)
+      return store.rows('neuron_epoch', range).map((row) => decodeValue(row.value) as NeuronHistoryPoint)
     },
     history: (count) => {
       const range = { from: historyKey(0), to: historyKey(Number.MAX_SAFE_INTEGER), limit: bounded(count), descending: true }
