@@ -6,13 +6,13 @@
 import { ByteListType, ContainerType } from '@chainsafe/ssz'
 import type { ValueOf } from '@chainsafe/ssz'
 import { decodeAction, encodeAction } from './actions.ts'
-import { concat, toHex, utf8 } from './bytes.ts'
+import { concat, fromHex, toHex, utf8 } from './bytes.ts'
 import type { Hex } from './bytes.ts'
 import { asciiOf, B32, B64, bytesOfAscii, decodeCanonical, encodeCanonical, requireKey, u64, u8 } from './canonical.ts'
 import { NodeError } from './errors.ts'
 import { sha256 } from './hash.ts'
 import { TRANSACTION_BYTES_MAX } from './ledger-limits.ts'
-import type { Scheme } from './ports/compute.ts'
+import type { Scheme, SignedItem } from './ports/compute.ts'
 import type { Unsigned } from './ports/ledger.ts'
 import type { Signer } from './ports/platform.ts'
 
@@ -93,6 +93,14 @@ export function decodeTransaction(bytes: Uint8Array): DecodedTransaction {
   }
   return { unsigned, signature, id: toHex(sha256(unsignedType.serialize(unsignedPart))), bytes }
 }
+
+/** What a verifier needs to judge the signature of decoded bytes, without encoding them again. */
+export const signedItem = ({ unsigned, signature, id }: DecodedTransaction): SignedItem => ({
+  scheme: unsigned.scheme,
+  publicKey: unsigned.signer,
+  message: concat(TAG, fromHex(id)),
+  signature,
+})
 
 /** Signs with the signer's key, which must be the one named. @throws NodeError LEDGER_MALFORMED */
 export async function signTransaction(unsigned: Unsigned, signer: Signer): Promise<Uint8Array> {

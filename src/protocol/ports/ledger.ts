@@ -61,7 +61,7 @@ export type LedgerEvent =
   | { type: 'served'; netuid: number; uid: number; hotkey: Hex; addresses: string[] }
   | { type: 'model_committed'; netuid: number; uid: number; hotkey: Hex; root: Hex }
   | { type: 'weights_committed'; netuid: number; uid: number; hotkey: Hex; epoch: bigint }
-  | { type: 'weights_revealed'; netuid: number; uid: number; hotkey: Hex; epoch: bigint; targets: number }
+  | { type: 'weights_revealed'; netuid: number; uid: number; hotkey: Hex; epoch: bigint; targets: number; evidence: Hex }
   | { type: 'difficulty_adjusted'; netuid: number; difficulty: bigint; burnPrice: bigint }
   /** An epoch's end. `byWeights`: incentive was paid by revealed weights (not by the no-weights rule). */
   | { type: 'epoch'; netuid: number; epoch: bigint; paid: bigint; miners: number; validators: number; byWeights: boolean }
