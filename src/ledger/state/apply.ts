@@ -40,19 +40,20 @@ export interface Refused {
 }
 export interface Applied {
   state: State
-  /** One for each of `accepted`, in the same order; its `index` is the place there. */
+  /** One for each transaction that was executed or failed, in block order; `index` is its place in the block as given. */
   receipts: Receipt[]
-  /** The transactions that belong into the block: leaving out the others gives the same state and receipts. */
-  accepted: Uint8Array[]
+  /** The rest, which left no trace: without them the block gives the same state and, their places apart, the same receipts. */
   refused: Refused[]
   events: LedgerEvent[]
   root: Uint8Array
-  /** The header of the block that holds exactly `accepted`, and its hash. */
+  /** The header of the block as given, and its hash. */
   header: Header
   hash: Uint8Array
   /** The epochs that ended, by netuid. */
   epochs: EpochRecord[]
 }
+
+const bytesOf = (entry: Uint8Array | DecodedTransaction): Uint8Array => (entry instanceof Uint8Array ? entry : entry.bytes)
 
 /** The place of a key's transactions in a block: H(hash of the block before ‖ key). Nobody can buy it. */
 const placeOf = (parent: Uint8Array, signer: Uint8Array): Uint8Array => sha256(concat(parent, signer))
@@ -60,7 +61,10 @@ const placeOf = (parent: Uint8Array, signer: Uint8Array): Uint8Array => sha256(c
 /** Sorts transactions as a block with this parent must hold them: by H(parent ‖ signer), then nonce, then id. */
 export function order(parent: Uint8Array, transactions: readonly DecodedTransaction[]): DecodedTransaction[] {
   const placed = transactions.map((transaction) => ({ transaction, place: placeOf(parent, transaction.unsigned.signer) }))
-  placed.sort((a, b) => Buffer.compare(a.place, b.place) || compareNonces(a.transaction, b.transaction) || (a.transaction.id < b.transaction.id ? -1 : 1))
+  placed.sort(
+    (a, b) =>
+      Buffer.compare(a.place, b.place) || compareNonces(a.transaction, b.transaction) || (a.transaction.id < b.transaction.id ? -1 : 1),
+  )
   return placed.map(({ transaction }) => transaction)
 }
 
@@ -88,7 +92,7 @@ function requireBlock(state: State, block: BlockInput): void {
   if (block.parent.length !== 32) refuse('its parent is no hash')
   if (state.headHash && Buffer.compare(block.parent, state.headHash) !== 0) refuse('its parent is another block')
   if (block.transactions.length > BLOCK_TRANSACTIONS_MAX) refuse(`it has more than ${BLOCK_TRANSACTIONS_MAX} transactions`)
-  const bytes = block.transactions.reduce((sum, entry) => sum + (entry instanceof Uint8Array ? entry : entry.bytes).length, 0)
+  const bytes = block.transactions.reduce((sum, entry) => sum + bytesOf(entry).length, 0)
   if (bytes > BLOCK_BYTES_MAX) refuse(`it has more than ${BLOCK_BYTES_MAX} bytes of transactions`)
 }
 
@@ -131,16 +135,14 @@ export function apply(state: State, block: BlockInput, parts: StateParts, option
   begin(work, block.time, block.parent)
   const good = verifyAll(work, decoded, options.verified ?? new Set())
   const receipts: Receipt[] = []
-  const accepted: Uint8Array[] = []
   for (const { index, transaction } of decoded) {
-    const { unsigned, id, bytes } = transaction
+    const { unsigned, id } = transaction
     const signer = toHex(unsigned.signer)
     try {
       if (!good.has(transaction)) throw new NodeError('LEDGER_SIGNATURE_INVALID', { signer })
       const failure = execute(work, unsigned)
       const error = failure && { code: failure.code, text: failure.message }
-      receipts.push({ id, height: block.height, index: accepted.length, kind: unsigned.action.kind, signer, error })
-      accepted.push(bytes)
+      receipts.push({ id, height: block.height, index, kind: unsigned.action.kind, signer, error })
     } catch (error) {
       refused.push({ index, id, error: asNodeError(error) })
     }
@@ -154,12 +156,12 @@ export function apply(state: State, block: BlockInput, parts: StateParts, option
     height: BigInt(block.height),
     parent: block.parent,
     time: BigInt(block.time),
-    transactionsRoot: transactionsRoot(accepted),
+    transactionsRoot: transactionsRoot(block.transactions.map(bytesOf)),
     stateRoot: next.root(),
   }
   const hash = blockHash(header)
   next.headHash = hash
-  return { state: next, receipts, accepted, refused, events: work.events, root: header.stateRoot, header, hash, epochs }
+  return { state: next, receipts, refused, events: work.events, root: header.stateRoot, header, hash, epochs }
 }
 
 function begin(work: Work, time: number, parent: Uint8Array): void {
@@ -178,7 +180,8 @@ function verifyAll(
 ): Set<DecodedTransaction> {
   const good = new Set<DecodedTransaction>()
   const open: DecodedTransaction[] = []
-  for (const { transaction } of decoded) if (verified.has(transaction)) good.add(transaction)
+  for (const { transaction } of decoded)
+    if (verified.has(transaction)) good.add(transaction)
     else open.push(transaction)
   if (open.length === 0) return good
   const results = work.parts.signature.verifyBatch(open.map(signedItem))

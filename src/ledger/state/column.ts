@@ -77,6 +77,8 @@ export class Column<T> {
   readonly #perPage: number
   #pages: Pages
   #length: number
+  /** Null since the last write. */
+  #root: Uint8Array | null = null
 
   constructor(codec: Codec<T>, limit: number, pages = new Pages(), length = 0) {
     this.#codec = codec
@@ -95,7 +97,9 @@ export class Column<T> {
   }
 
   fork(): Column<T> {
-    return new Column(this.#codec, this.limit, this.#pages.fork(), this.#length)
+    const copy = new Column(this.#codec, this.limit, this.#pages.fork(), this.#length)
+    copy.#root = this.#root
+    return copy
   }
 
   /** Zero past the end. A B32 is a copy. */
@@ -108,6 +112,7 @@ export class Column<T> {
     if (index >= this.#length) throw new NodeError('LEDGER_INVARIANT', { id: 'index', height: -1, detail: `${index} of ${this.#length}` })
     const page = this.#pages.writable(Math.floor(index / this.#perPage))
     this.#codec.write(page.view, (index % this.#perPage) * this.#codec.size, value)
+    this.#root = null
   }
 
   /** Sets a value, making the column longer where it must be. */
@@ -128,6 +133,7 @@ export class Column<T> {
     if (length > this.limit) throw new NodeError('LEDGER_INVARIANT', { id: 'limit', height: -1, detail: `more than ${this.limit} rows` })
     for (let index = length; index < this.#length; index++) this.set(index, this.#codec.zero)
     this.#length = length
+    this.#root = null
   }
 
   /** Whether the 32 bytes at `index` are `key`, without a copy. */
@@ -141,7 +147,8 @@ export class Column<T> {
 
   root(): Uint8Array {
     const depth = depthOf(Math.ceil((this.limit * this.#codec.size) / 32))
-    return mixInLength(this.#pages.root(depth), this.#length)
+    this.#root ??= mixInLength(this.#pages.root(depth), this.#length)
+    return this.#root
   }
 
   writeTo(out: Uint8Array, offset: number): void {

@@ -41,7 +41,9 @@ export function adjustMarket(work: Work, market: Market): void {
   const movesDifficulty = worked === burned || worked > burned === raises
   const movesPrice = worked === burned || worked > burned !== raises
   const next = {
-    difficulty: movesDifficulty ? adjusted(difficulty, { ...common, min: parameters.difficultyMin, max: parameters.difficultyMax }) : difficulty,
+    difficulty: movesDifficulty
+      ? adjusted(difficulty, { ...common, min: parameters.difficultyMin, max: parameters.difficultyMax })
+      : difficulty,
     burnPrice: movesPrice ? adjusted(burnPrice, { ...common, min: parameters.burnMin, max: parameters.burnMax }) : burnPrice,
   }
   head.set({ ...next, worked: 0, burned: 0 })

@@ -76,7 +76,8 @@ function inputOf(work: Work, market: Market): EpochInput {
 function store(market: Market, input: EpochInput, output: EpochOutput): void {
   const { parts, size } = market
   for (let uid = 0; uid < size; uid++) {
-    for (const name of ['rank', 'trust', 'consensus', 'incentive', 'dividends', 'validatorTrust'] as const) parts[name].set(uid, output[name][uid] ?? 0)
+    for (const name of ['rank', 'trust', 'consensus', 'incentive', 'dividends', 'validatorTrust'] as const)
+      parts[name].set(uid, output[name][uid] ?? 0)
     parts.pruningScore.set(uid, output.pruningScores[uid] ?? 0)
     parts.stakeAtEpoch.set(uid, input.stake[uid] ?? 0n)
     parts.emission.set(uid, (output.serverEmission[uid] ?? 0n) + (output.validatorEmission[uid] ?? 0n))
@@ -125,11 +126,16 @@ export function endEpoch(work: Work, market: Market): EpochRecord | undefined {
   const output = work.parts.consensus.epoch(input)
   store(market, input, output)
   const payouts: Payout[] = []
-  for (let uid = 0; uid < market.size; uid++) pay(work, market, uid, output.serverEmission[uid] ?? 0n, output.validatorEmission[uid] ?? 0n, payouts)
+  for (let uid = 0; uid < market.size; uid++)
+    pay(work, market, uid, output.serverEmission[uid] ?? 0n, output.validatorEmission[uid] ?? 0n, payouts)
   const { epoch, pending } = parts.head.value
   const paid = payouts.reduce((sum, { amount }) => sum + amount, 0n)
   if (paid + pending !== input.emission)
-    throw new NodeError('LEDGER_INVARIANT', { id: 'I4', height: work.height, detail: `market ${netuid} paid ${paid} and kept ${pending} of ${input.emission}` })
+    throw new NodeError('LEDGER_INVARIANT', {
+      id: 'I4',
+      height: work.height,
+      detail: `market ${netuid} paid ${paid} and kept ${pending} of ${input.emission}`,
+    })
   parts.head.set({ epoch: epoch + 1 })
   const miners = output.serverEmission.filter((amount) => amount > 0n).length
   const validators = output.validatorEmission.filter((amount) => amount > 0n).length

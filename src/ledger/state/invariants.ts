@@ -19,7 +19,12 @@ const pendingOf = (state: State): bigint => state.markets.reduce((sum, market) =
 export function checkBlock({ before, state, height, touched }: Work, emission: bigint): void {
   const [was, is] = [before.chain.head.value, state.chain.head.value]
   demand(is.issuance <= ISSUANCE_MAX_RAO, 'I2', height, `issuance ${is.issuance}`)
-  demand(is.issuance === is.genesisIssuance + is.emitted - is.burned, 'I2', height, `issuance ${is.issuance}, emitted ${is.emitted}, burned ${is.burned}`)
+  demand(
+    is.issuance === is.genesisIssuance + is.emitted - is.burned,
+    'I2',
+    height,
+    `issuance ${is.issuance}, emitted ${is.emitted}, burned ${is.burned}`,
+  )
   const burned = is.burned - was.burned
   demand(emission === blockEmission(was.issuance - burned), 'I3', height, `emission ${emission} at issuance ${was.issuance} less ${burned}`)
   demand(is.emitted - was.emitted === emission, 'I3', height, `${is.emitted - was.emitted} emitted of ${emission}`)
@@ -37,7 +42,12 @@ export function checkBlock({ before, state, height, touched }: Work, emission: b
     demand(pairs === change, 'I5', height, `stakes behind a hotkey moved by ${pairs}, its stake by ${change}`)
     staked += change
   }
-  demand(staked === is.totalStake - was.totalStake, 'I5', height, `hotkeys moved by ${staked}, the total by ${is.totalStake - was.totalStake}`)
+  demand(
+    staked === is.totalStake - was.totalStake,
+    'I5',
+    height,
+    `hotkeys moved by ${staked}, the total by ${is.totalStake - was.totalStake}`,
+  )
 }
 
 /** @throws NodeError LEDGER_INVARIANT */
@@ -60,7 +70,12 @@ export function checkWhole(state: State): void {
     demand(stake === 0n || !isZero(hotkeys.key.get(row)), 'I5', height, `the empty row ${row} has stake`)
   }
   demand(total === head.totalStake, 'I5', height, `stakes of ${total}, total ${head.totalStake}`)
-  demand(held + total + pendingOf(state) + head.treasury === head.issuance, 'I1', height, `purses do not hold the issuance of ${head.issuance}`)
+  demand(
+    held + total + pendingOf(state) + head.treasury === head.issuance,
+    'I1',
+    height,
+    `purses do not hold the issuance of ${head.issuance}`,
+  )
   demand(head.issuance === head.genesisIssuance + head.emitted - head.burned, 'I2', height, `issuance ${head.issuance}`)
   demand(head.issuance <= ISSUANCE_MAX_RAO, 'I2', height, `issuance ${head.issuance}`)
 }

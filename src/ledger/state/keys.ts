@@ -93,8 +93,7 @@ export function expireRows(work: Work): void {
   }
 }
 
-const rowsOf = (rows: (number | undefined)[]): number[] =>
-  [...new Set(rows.filter((row) => row !== undefined))].sort((a, b) => a - b)
+const rowsOf = (rows: (number | undefined)[]): number[] => [...new Set(rows.filter((row) => row !== undefined))].sort((a, b) => a - b)
 
 function releaseHotkey(state: State, row: number): void {
   const { hotkeys, index, counts } = state

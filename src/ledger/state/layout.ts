@@ -5,7 +5,15 @@
 import { ByteListType, ContainerType, ListBasicType, ListCompositeType, UintNumberType } from '@chainsafe/ssz'
 import type { Type } from '@chainsafe/ssz'
 import { B32, u16, u32, u64, u8 } from '../../protocol/canonical.ts'
-import { ADDRESS_BYTES_MAX, ADDRESSES_MAX, MARKETS_MAX, NEURONS_MAX, OPEN_COMMITMENTS_MAX, ROWS_MAX, SEAL_AGE_BLOCKS_MAX } from '../../protocol/ledger-limits.ts'
+import {
+  ADDRESS_BYTES_MAX,
+  ADDRESSES_MAX,
+  MARKETS_MAX,
+  NEURONS_MAX,
+  OPEN_COMMITMENTS_MAX,
+  ROWS_MAX,
+  SEAL_AGE_BLOCKS_MAX,
+} from '../../protocol/ledger-limits.ts'
 import { chainParametersType, marketParametersType } from '../../protocol/parameters.ts'
 import { Column, columnCodecs } from './column.ts'
 import type { ColumnType, ColumnValue } from './column.ts'
@@ -31,7 +39,14 @@ export interface RecordShape<V extends object> {
 }
 export type Shape = ColumnShape<ColumnType> | RowsShape | RecordShape<object>
 export type Part = Column<never> | Rows | StateRecord<object>
-export type PartOf<S> = S extends ColumnShape<infer K> ? Column<ColumnValue<K>> : S extends RowsShape ? Rows : S extends RecordShape<infer V> ? StateRecord<V> : never
+export type PartOf<S> =
+  S extends ColumnShape<infer K>
+    ? Column<ColumnValue<K>>
+    : S extends RowsShape
+      ? Rows
+      : S extends RecordShape<infer V>
+        ? StateRecord<V>
+        : never
 export type PartsOf<S> = { [K in keyof S]: PartOf<S[K]> }
 
 const column = <K extends ColumnType>(type: K, limit: number): ColumnShape<K> => ({ kind: 'column', type, limit })
@@ -159,11 +174,11 @@ export const stateShape = { chain: chainShape, signers: signerShape, accounts: a
 
 /** SSZ of one part alone, for whoever reads the state with another library. */
 export function typeOf(shape: Shape): Type<unknown> {
-  if (shape.kind === 'record') return shape.type as Type<unknown>
-  if (shape.kind === 'rows') return new ListCompositeType(new ByteListType(shape.rowLimit), shape.limit) as unknown as Type<unknown>
-  if (shape.type === 'b32') return new ListCompositeType(B32, shape.limit) as unknown as Type<unknown>
+  if (shape.kind === 'record') return shape.type
+  if (shape.kind === 'rows') return new ListCompositeType(new ByteListType(shape.rowLimit), shape.limit)
+  if (shape.type === 'b32') return new ListCompositeType(B32, shape.limit)
   const basic = { u8, u16, u32, u64, count, bool: u8 }[shape.type]
-  return new ListBasicType(basic as UintNumberType, shape.limit) as unknown as Type<unknown>
+  return new ListBasicType(basic as UintNumberType, shape.limit)
 }
 
 /** Columns and rows without a value. */
@@ -173,7 +188,7 @@ export function emptyPart(shape: ColumnShape<ColumnType> | RowsShape): Part {
 }
 /** @throws NodeError LEDGER_STATE */
 export function decodePart(shape: Shape, bytes: Uint8Array): Part {
-  if (shape.kind === 'record') return StateRecord.decode(shape.type, bytes) as unknown as Part
+  if (shape.kind === 'record') return StateRecord.decode(shape.type, bytes)
   if (shape.kind === 'rows') return Rows.decode(shape.rowLimit, shape.limit, bytes)
   return Column.decode(columnCodecs[shape.type] as (typeof columnCodecs)['u8'], shape.limit, bytes) as unknown as Part
 }

@@ -118,7 +118,8 @@ export const serialize = (state: State): Uint8Array => state.encode()
  */
 export function deserialize(bytes: Uint8Array, headHash?: Uint8Array): State {
   const [chain, signers, accounts, hotkeys, stakes, list, ...more] = splitOffsets(bytes)
-  if (!chain || !signers || !accounts || !hotkeys || !stakes || !list || more.length > 0) throw new NodeError('LEDGER_STATE', { detail: 'it has not six parts' })
+  if (!chain || !signers || !accounts || !hotkeys || !stakes || !list || more.length > 0)
+    throw new NodeError('LEDGER_STATE', { detail: 'it has not six parts' })
   const markets = splitOffsets(list).map((market) => new Market(decodeParts(marketShape, market)))
   if (markets.length > MARKETS_MAX) throw new NodeError('LEDGER_STATE', { detail: 'it has too many markets' })
   const tables: Tables = {

@@ -11,7 +11,19 @@ import type { State } from './state.ts'
 import { permitCounts, readPairs } from './weights.ts'
 
 /** The queries that a state alone can answer; the others need the blocks before it. */
-export type StateQueryName = 'head' | 'parameters' | 'markets' | 'market' | 'neurons' | 'neuron' | 'neuronOf' | 'weights' | 'account' | 'hotkey' | 'nonce' | 'access'
+export type StateQueryName =
+  | 'head'
+  | 'parameters'
+  | 'markets'
+  | 'market'
+  | 'neurons'
+  | 'neuron'
+  | 'neuronOf'
+  | 'weights'
+  | 'account'
+  | 'hotkey'
+  | 'nonce'
+  | 'access'
 type StateQueries = { [Q in StateQueryName]: (state: State, ...args: Queries[Q]['args']) => Queries[Q]['result'] }
 
 const SHARES = 10_000
@@ -29,7 +41,8 @@ function marketOf(state: State, netuid: number): Market {
   return market
 }
 
-const view = (value: unknown): number | bigint | boolean | string => (value instanceof Uint8Array ? toHex(value) : (value as number | bigint | boolean))
+const view = (value: unknown): number | bigint | boolean | string =>
+  value instanceof Uint8Array ? toHex(value) : (value as number | bigint | boolean)
 
 function marketView(state: State, market: Market): MarketView {
   const { netuid, parameters, size } = market
@@ -74,7 +87,12 @@ function neuronView(state: State, market: Market, uid: number): Neuron {
   const model =
     modelAt === 0
       ? null
-      : { root: toHex(parts.modelRoot.get(uid)), class: parts.modelClass.get(uid), sequenceLength: parts.modelLength.get(uid), height: modelAt }
+      : {
+          root: toHex(parts.modelRoot.get(uid)),
+          class: parts.modelClass.get(uid),
+          sequenceLength: parts.modelLength.get(uid),
+          height: modelAt,
+        }
   return {
     netuid,
     uid,
@@ -149,7 +167,14 @@ function hotkey(state: State, text: Hex): HotkeyInfo {
   const { hotkeys, accounts } = state
   const delegations = state.stakes.ofHotkey(row).map(({ coldkey, amount }) => ({ coldkey: keyText(accounts, coldkey), amount }))
   delegations.sort((a, b) => (a.coldkey < b.coldkey ? -1 : 1))
-  return { hotkey: text, owner: keyText(accounts, hotkeys.owner.get(row)), take: hotkeys.take.get(row), stake: hotkeys.stake.get(row), nonce, delegations }
+  return {
+    hotkey: text,
+    owner: keyText(accounts, hotkeys.owner.get(row)),
+    take: hotkeys.take.get(row),
+    stake: hotkeys.stake.get(row),
+    nonce,
+    delegations,
+  }
 }
 
 /** Stake against the market's minimum: a hotkey counts all behind it, a coldkey what it has staked itself. */
@@ -194,7 +219,8 @@ export const queries: StateQueries = {
   },
   neuron: (state, netuid, uid) => {
     const market = marketOf(state, netuid)
-    if (!Number.isInteger(uid) || uid < 0 || uid >= market.size) throw new NodeError('LEDGER_NOT_FOUND', { what: `uid ${uid} in market ${netuid}` })
+    if (!Number.isInteger(uid) || uid < 0 || uid >= market.size)
+      throw new NodeError('LEDGER_NOT_FOUND', { what: `uid ${uid} in market ${netuid}` })
     return neuronView(state, market, uid)
   },
   neuronOf: (state, netuid, text) => {

@@ -22,7 +22,10 @@ export class StateRecord<V extends object> {
 
   set(change: Partial<V>): void {
     for (const value of Object.values(change))
-      if ((typeof value === 'bigint' && (value < 0n || value >= 2n ** 64n)) || (typeof value === 'number' && !(Number.isSafeInteger(value) && value >= 0)))
+      if (
+        (typeof value === 'bigint' && (value < 0n || value >= 2n ** 64n)) ||
+        (typeof value === 'number' && !(Number.isSafeInteger(value) && value >= 0))
+      )
         throw new NodeError('LEDGER_INVARIANT', { id: 'range', height: -1, detail: `${String(value)} is out of range` })
     this.#value = { ...this.#value, ...change }
     this.#root = null

@@ -19,13 +19,16 @@ function requireOpen(work: Work, market: Market, hotkey: Uint8Array, owner: numb
   const { worked, burned } = market.parts.head.value
   if (!parameters.registrationAllowed) throw new NodeError('LEDGER_REGISTRATION_CLOSED', { netuid })
   const row = work.state.hotkey(hotkey)
-  if (row !== undefined && work.state.hotkeys.owner.get(row) !== owner) throw new NodeError('LEDGER_HOTKEY_FOREIGN', { hotkey: toHex(hotkey) })
+  if (row !== undefined && work.state.hotkeys.owner.get(row) !== owner)
+    throw new NodeError('LEDGER_HOTKEY_FOREIGN', { hotkey: toHex(hotkey) })
   const uid = row === undefined ? undefined : market.uidOf(row)
   if (uid !== undefined) throw new NodeError('LEDGER_REGISTERED', { hotkey: toHex(hotkey), uid, netuid })
   if ((work.registrations.get(netuid) ?? 0) >= parameters.registrationsPerBlock)
     throw new NodeError('LEDGER_REGISTRATION_CAP', { netuid, span: 'block' })
-  if (worked + burned >= CAP_PER_TARGET * parameters.registrationTarget) throw new NodeError('LEDGER_REGISTRATION_CAP', { netuid, span: 'interval' })
-  if (market.size >= parameters.neuronsMax && prunable(work, market) === undefined) throw new NodeError('LEDGER_NOTHING_PRUNABLE', { netuid })
+  if (worked + burned >= CAP_PER_TARGET * parameters.registrationTarget)
+    throw new NodeError('LEDGER_REGISTRATION_CAP', { netuid, span: 'interval' })
+  if (market.size >= parameters.neuronsMax && prunable(work, market) === undefined)
+    throw new NodeError('LEDGER_NOTHING_PRUNABLE', { netuid })
 }
 
 /**

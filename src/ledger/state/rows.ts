@@ -52,7 +52,8 @@ export class Rows {
 
   /** Appends an empty row. */
   grow(): void {
-    if (this.#rows.length >= this.limit) throw new NodeError('LEDGER_INVARIANT', { id: 'limit', height: -1, detail: `more than ${this.limit} rows` })
+    if (this.#rows.length >= this.limit)
+      throw new NodeError('LEDGER_INVARIANT', { id: 'limit', height: -1, detail: `more than ${this.limit} rows` })
     this.#rows = [...this.#rows, EMPTY]
     this.#shared = false
     this.#stale.add(this.#roots.push(EMPTY_ROOT))
@@ -89,7 +90,8 @@ export class Rows {
   /** @throws NodeError LEDGER_STATE */
   static decode(rowLimit: number, limit: number, bytes: Uint8Array): Rows {
     const rows = splitOffsets(bytes)
-    if (rows.length > limit || rows.some((row) => row.length > rowLimit)) throw new NodeError('LEDGER_STATE', { detail: 'rows are too many or too long' })
+    if (rows.length > limit || rows.some((row) => row.length > rowLimit))
+      throw new NodeError('LEDGER_STATE', { detail: 'rows are too many or too long' })
     return new Rows(
       rowLimit,
       limit,

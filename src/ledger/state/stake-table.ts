@@ -40,7 +40,8 @@ export class StakeTable {
   static of(parts: StakeParts): StakeTable {
     const table = new StakeTable(parts)
     const { hotkey, coldkey, amount } = parts
-    if (hotkey.length !== amount.length || coldkey.length !== amount.length) throw new NodeError('LEDGER_STATE', { detail: 'the stakes differ in length' })
+    if (hotkey.length !== amount.length || coldkey.length !== amount.length)
+      throw new NodeError('LEDGER_STATE', { detail: 'the stakes differ in length' })
     for (let row = 0; row < amount.length; row++) {
       if (amount.get(row) === 0n || table.#row(hotkey.get(row), coldkey.get(row)) !== undefined)
         throw new NodeError('LEDGER_STATE', { detail: 'a stake is empty or stands twice' })

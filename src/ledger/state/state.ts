@@ -12,9 +12,9 @@ import { findRow } from './keyed.ts'
 import { stateShape, marketShape } from './layout.ts'
 import type { AccountParts, ChainParts, HotkeyParts, SignerParts } from './layout.ts'
 import type { Lookup } from './lookup.ts'
-import { Market } from './market.ts'
+import type { Market } from './market.ts'
 import { depthOf, extend, merkleRoot, mixInLength } from './merkle.ts'
-import { StakeTable } from './stake-table.ts'
+import type { StakeTable } from './stake-table.ts'
 
 /** Heights within which a key's use is remembered for the day its row may go. */
 export const USE_SLOTS = EXPIRY_BLOCKS_MAX + 1

@@ -33,7 +33,8 @@ const handlers: { [K in ActionKind]: Handler<ActionOf<K>> } = {
   reveal_weights: revealWeights,
 }
 
-const check = (work: Work, action: Action, signer: SignedBy): (() => void) => (handlers[action.kind] as Handler<Action>)(work, action, signer)
+const check = (work: Work, action: Action, signer: SignedBy): (() => void) =>
+  (handlers[action.kind] as Handler<Action>)(work, action, signer)
 
 /**
  * What holds before the action is looked at: chain, expiry, nonce, and that a coldkey can pay, a hotkey is known.
@@ -48,7 +49,8 @@ export function requireAcceptable(work: Work, unsigned: Unsigned, ahead: number)
     throw new NodeError('LEDGER_WRONG_CHAIN', { chain: unsigned.chainId })
   const { expiry, nonce } = unsigned
   if (expiry < BigInt(height)) throw new NodeError('LEDGER_EXPIRED', { expiry, height })
-  if (expiry > BigInt(height + EXPIRY_BLOCKS_MAX)) throw new NodeError('LEDGER_EXPIRY_TOO_FAR', { expiry, limit: EXPIRY_BLOCKS_MAX, height })
+  if (expiry > BigInt(height + EXPIRY_BLOCKS_MAX))
+    throw new NodeError('LEDGER_EXPIRY_TOO_FAR', { expiry, limit: EXPIRY_BLOCKS_MAX, height })
   const next = state.nonce(unsigned.signer)
   if (nonce < next || nonce > next + BigInt(ahead)) throw new NodeError('LEDGER_NONCE', { nonce, signer, next })
   if (signerRole(unsigned.action.kind) === 'coldkey') {
@@ -91,7 +93,8 @@ export function execute(work: Work, unsigned: Unsigned): NodeError | null {
     effect = check(work, unsigned.action, signer)
   } catch (error) {
     if (!(error instanceof NodeError) || error.code === 'LEDGER_INVARIANT') throw error
-    if (work.writes !== before) throw new NodeError('LEDGER_INVARIANT', { id: 'I8', height: work.height, detail: `${unsigned.action.kind} failed and wrote` })
+    if (work.writes !== before)
+      throw new NodeError('LEDGER_INVARIANT', { id: 'I8', height: work.height, detail: `${unsigned.action.kind} failed and wrote` })
     // What the fee left may be too little to keep.
     sweepDust(work, signer.account)
     return error

@@ -110,7 +110,15 @@ export const revealWeights: Handler<ActionOf<'reveal_weights'>> = (work, action,
     parts.weights.set(uid, writePairs(action.uids, action.values))
     parts.lastUpdate.set(uid, found.height)
     parts.evidence.set(uid, action.evidence)
-    work.events.push({ type: 'weights_revealed', netuid, uid, hotkey: signer.hex, epoch, targets: action.uids.length, evidence: toHex(action.evidence) })
+    work.events.push({
+      type: 'weights_revealed',
+      netuid,
+      uid,
+      hotkey: signer.hex,
+      epoch,
+      targets: action.uids.length,
+      evidence: toHex(action.evidence),
+    })
   }
 }
 
