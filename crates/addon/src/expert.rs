@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use expert::error::Error as ExpertError;
-use expert::model::{CHECKPOINT_BYTES_MAX, CONTEXT_BYTES_MAX, LEAVES_MAX, Model, Slice, Spec, Stream, TEXT_BYTES_MAX};
+use expert::model::{
+    CHECKPOINT_BYTES_MAX, CONTEXT_BYTES_MAX, LEAVES_MAX, Mode, Model, Shape, Slice, Spec, Stream, TEXT_BYTES_MAX,
+};
 use expert::watch::Watch;
 use napi::bindgen_prelude::{BigInt, Env, Object, Result, Uint8Array};
 use napi_derive::napi;
@@ -41,6 +43,12 @@ pub struct NativeModelSpec {
     pub order: Option<u32>,
     pub matching: Option<bool>,
     pub artefact: Option<Uint8Array>,
+    pub embedding: Option<u32>,
+    pub width: Option<u32>,
+    pub layers: Option<u32>,
+    pub heads: Option<u32>,
+    pub context: Option<u32>,
+    pub exact: Option<bool>,
 }
 
 fn spec_of(spec: &NativeModelSpec) -> std::result::Result<Spec, ExpertError> {
@@ -55,6 +63,13 @@ fn spec_of(spec: &NativeModelSpec) -> std::result::Result<Spec, ExpertError> {
             let artefact = spec.artefact.as_ref().ok_or_else(|| missing("artefact"))?;
             Ok(Spec::Fallback { artefact: artefact.to_vec() })
         }
+        "transformer" => Ok(Spec::Transformer(Shape {
+            width: size(spec.width, "width")?,
+            layers: size(spec.layers, "layers")?,
+            heads: size(spec.heads, "heads")?,
+            context: size(spec.context, "context")?,
+            mode: if spec.exact == Some(true) { Mode::Exact } else { Mode::Fast },
+        })),
         other => Err(ExpertError::Spec(format!("there is no model of kind {other}"))),
     }
 }

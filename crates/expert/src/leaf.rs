@@ -55,6 +55,12 @@ pub fn code_of(nats: f64) -> u8 {
     (16.0 * nats + 0.5).clamp(0.0, 255.0) as u8
 }
 
+/// The same in single precision, for models whose logits have no more.
+#[inline(always)]
+pub fn code_of_single(nats: f32) -> u8 {
+    (16.0 * nats + 0.5).clamp(0.0, 255.0) as u8
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,6 +7,14 @@ pub mod model;
 pub mod order;
 pub mod watch;
 
+#[cfg(test)]
+mod gradient_check;
+mod layout;
+mod network;
+mod optimizer;
+mod random;
 mod ranges;
 mod rates;
 mod threads;
+mod trainer;
+mod transformer;

@@ -1,7 +1,7 @@
 //! One model of any kind: what it is made of, the snapshot that answers, and the trainer where there is one.
 //! Answers come from an immutable snapshot behind an `Arc`; training publishes a new one after each finished step.
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use crate::error::Error;
@@ -9,7 +9,12 @@ use crate::fallback::Fallback;
 use crate::leaf::LEAF_BYTES;
 use crate::order::{ORDER_MAX, Order};
 use crate::threads::{Purpose, each};
+use crate::trainer::{Learner, Trainer};
+use crate::transformer::{Trainable, Transformer};
 use crate::watch::Watch;
+
+pub use crate::transformer::Shape;
+pub use tensor::matmul::Mode;
 
 /// Text one model may hold: 64 MiB, thirty times a domain of the network's corpus.
 pub const TEXT_BYTES_MAX: usize = 64 << 20;
@@ -44,6 +49,7 @@ pub struct Report {
 pub enum Spec {
     Order { order: usize, matching: bool },
     Fallback { artefact: Vec<u8> },
+    Transformer(Shape),
 }
 
 /// An immutable model that answers.
@@ -83,11 +89,14 @@ pub struct Model {
     spec: Spec,
     snapshot: RwLock<Arc<dyn Predictor>>,
     parameters: AtomicU64,
+    learner: Option<Mutex<Box<dyn Learner>>>,
+    text: RwLock<Arc<Vec<u8>>>,
 }
 
 impl Model {
     /// Checks `spec` and makes the model; the weights of trainable kinds come from `seed`.
-    pub fn new(spec: Spec, _seed: u64) -> Result<Self, Error> {
+    pub fn new(spec: Spec, seed: u64) -> Result<Self, Error> {
+        let mut learner: Option<Box<dyn Learner>> = None;
         let (snapshot, parameters): (Arc<dyn Predictor>, usize) = match &spec {
             Spec::Order { order, matching } => {
                 if !(1..=ORDER_MAX).contains(order) {
@@ -100,8 +109,18 @@ impl Model {
                 let entries = fallback.entries();
                 (Arc::new(fallback), entries)
             }
+            Spec::Transformer(shape) => {
+                let network = Trainable(Arc::new(Transformer::new(*shape)?));
+                trainable(learner.insert(Box::new(Trainer::new(network, seed))).as_ref())
+            }
         };
-        Ok(Self { spec, snapshot: RwLock::new(snapshot), parameters: AtomicU64::new(parameters as u64) })
+        Ok(Self {
+            spec,
+            snapshot: RwLock::new(snapshot),
+            parameters: AtomicU64::new(parameters as u64),
+            learner: learner.map(Mutex::new),
+            text: RwLock::default(),
+        })
     }
 
     /// Weights, or counted bytes (order-k) and entries (fallback).
@@ -122,10 +141,14 @@ impl Model {
             Spec::Order { order, matching } => {
                 let counted = Order::new(text, order, matching);
                 self.parameters.store(counted.bytes() as u64, Ordering::Relaxed);
-                *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(counted);
+                self.publish(Arc::new(counted));
                 Ok(())
             }
             Spec::Fallback { .. } => Err(Error::Kind("the fallback learns from its artefact alone".into())),
+            Spec::Transformer(_) => {
+                *self.text.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(text.to_vec());
+                Ok(())
+            }
         }
     }
 
@@ -147,9 +170,20 @@ impl Model {
         if watch.cancelled() { Err(Error::Cancelled) } else { Ok(answers) }
     }
 
-    /// Trains one slice.
-    pub fn train(&self, _slice: &Slice, _watch: &dyn Watch) -> Result<Report, Error> {
-        Err(Error::Kind("a model of counts does not train".into()))
+    fn learner(&self) -> Result<MutexGuard<'_, Box<dyn Learner>>, Error> {
+        let learner = self.learner.as_ref().ok_or_else(|| Error::Kind("a model of counts has no weights".into()))?;
+        Ok(learner.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn publish(&self, snapshot: Arc<dyn Predictor>) {
+        *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
+    }
+
+    /// Trains one slice; a second one at the same time waits for it.
+    pub fn train(&self, slice: &Slice, watch: &dyn Watch) -> Result<Report, Error> {
+        let mut learner = self.learner()?;
+        let text = self.text.read().unwrap_or_else(PoisonError::into_inner).clone();
+        learner.train(&text, slice, watch, &|snapshot| self.publish(snapshot))
     }
 
     /// The Merkle root of the weights; zero for models without.
@@ -170,6 +204,10 @@ impl Model {
     pub fn open(&self) -> Box<dyn Stream> {
         self.snapshot().open()
     }
+}
+
+fn trainable(learner: &dyn Learner) -> (Arc<dyn Predictor>, usize) {
+    (learner.predictor(), learner.layout().parameters())
 }
 
 fn check_contexts(contexts: &[Vec<u8>], from: &[usize]) -> Result<(), Error> {

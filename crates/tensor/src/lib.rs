@@ -1,1 +1,8 @@
-//! Placeholder until the crate's own first slice lands.
+//! Matrix products and the few kernels that the nano models need, on the CPU. Two numeric modes: `Fast`, the same bits
+//! on one machine for any number of threads, and `Exact`, the same bits on every CPU (native.md, Tensors).
+//! A GPU backend would stand beside `matmul` and be listed by `devices`; this build has none.
+pub mod devices;
+pub mod error;
+pub mod exact;
+pub mod kernels;
+pub mod matmul;

@@ -195,10 +195,11 @@ export interface MixtureReport {
 }
 
 // ---------------------------------------------------------------------------------------------- experts
+/** `exact`: the same bits on every CPU (native.md, Tensors), at about a third of the speed. */
 export type ModelSpec =
   | { kind: 'order'; order: number; match: boolean }
-  | { kind: 'transformer'; width: number; layers: number; heads: number; context: number }
-  | { kind: 'gru'; embedding: number; width: number; context: number }
+  | { kind: 'transformer'; width: number; layers: number; heads: number; context: number; exact?: boolean }
+  | { kind: 'gru'; embedding: number; width: number; context: number; exact?: boolean }
   /** The public fallback p0 (2.5), from its artefact. */
   | { kind: 'fallback'; artefact: Uint8Array }
 

@@ -1,0 +1,20 @@
+//! What can go wrong in this crate.
+use thiserror::Error;
+
+/// A typed failure; `code` is a row of `src/protocol/errors.ts`.
+#[derive(Debug, Error)]
+pub enum Error {
+    #[error("{0}")]
+    Shape(String),
+    #[error("the work was cancelled")]
+    Cancelled,
+}
+
+impl Error {
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Shape(_) => "TENSOR_SHAPE",
+            Self::Cancelled => "NATIVE_CANCELLED",
+        }
+    }
+}
