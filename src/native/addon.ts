@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 import { NodeError } from '../protocol/errors.ts'
 import type { Compute } from '../protocol/ports/compute.ts'
 import { consensusCompute } from './consensus.ts'
+import { expertCompute } from './expert.ts'
 import { mixtureCompute } from './mixture.ts'
 import { powCompute } from './pow.ts'
 import { signatureCompute } from './signature.ts'
@@ -13,6 +14,7 @@ const facades = {
   signature: signatureCompute,
   consensus: consensusCompute,
   mixture: mixtureCompute,
+  expert: expertCompute,
 } satisfies { [Subject in keyof Compute]?: (binding: never) => Compute[Subject] }
 
 /** The subjects that the addon fills. */
