@@ -1,5 +1,5 @@
 /**
- * One answer, byte by byte (mixture.md 2.4 and 3). Round: the expert of largest weight drafts a few bytes, the others give
+ * One answer, byte by byte (mixture.md 2.4 and 3). Round: whoever has the largest weight drafts a few bytes, the others give
  * their distributions for the same bytes in one call, and the gateway takes from the mixture its own byte at each
  * position, as long as these are the drafted ones and once beyond. Because draft and choice share their chance, what is
  * taken never depends on who drafted; a draft only decides how many calls it costs.
@@ -155,11 +155,13 @@ export class Completion {
         this.#promote(draft)
         const [leader, ...others] = this.#byWeight()
         if (leader === undefined) break
-        const [led] = await this.#ask([leader], draft)
-        if (led === undefined) continue
-        this.#text.draft(led.answer.drafted)
-        const [good] = await Promise.all([this.#ask(others, 0), this.#fallback.extend(this.#text)])
-        for (const { stream, answer } of [led, ...good]) this.#take(stream, answer)
+        const local = this.#fallback.loss.faded < leader.loss.faded
+        const led = local ? [] : await this.#ask([leader], draft)
+        if (local) await this.#fallback.draft(this.#text, draft, this.#draws)
+        else if (led[0] === undefined) continue
+        else this.#text.draft(led[0].answer.drafted)
+        const [good] = await Promise.all([this.#ask(local ? this.#active : others, 0), this.#fallback.extend(this.#text)])
+        for (const { stream, answer } of [...led, ...good]) this.#take(stream, answer)
       }
     })
     if (this.#active.length === 0) throw new NodeError('GATEWAY_NO_EXPERT', { netuid: this.#options.netuid })

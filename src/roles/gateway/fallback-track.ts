@@ -1,4 +1,6 @@
 /** The public fallback along one completion: expert 0 of the mixture, and what spreads the unlisted mass of the others' NTDs. */
+import { drawByte } from '../../protocol/draft-draws.ts'
+import type { DraftDraws } from '../../protocol/draft-draws.ts'
 import { LEAF_BYTES } from '../../protocol/ports/compute.ts'
 import type { MixtureCompute } from '../../protocol/ports/compute.ts'
 import type { ExpertStream } from '../../protocol/ports/expert.ts'
@@ -35,6 +37,17 @@ export class FallbackTrack {
     }
     this.#agreed = end
     for (const position of this.#leaves.keys()) if (position < text.length - BACK) this.#leaves.delete(position)
+  }
+
+  /** Puts a draft of its own draws behind the sure text: no call is needed for it. */
+  async draft(text: Text, count: number, draws: DraftDraws): Promise<void> {
+    const drafted: number[] = []
+    text.draft(new Uint8Array(0))
+    while (drafted.length < count) {
+      await this.extend(text)
+      drafted.push(drawByte(this.row(text.end), draws, text.end))
+      text.draft(Uint8Array.from(drafted))
+    }
   }
 
   /** Leaves of positions from..to, both included: (to-from+1)·256 bytes. */

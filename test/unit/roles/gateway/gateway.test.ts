@@ -13,7 +13,7 @@ import { ClaimBook } from '../../../../src/roles/miner/claim-book.ts'
 import { Workload } from '../../../../src/roles/workload.ts'
 import { DirectHub } from '../../../support/direct-network.ts'
 import { NgramExpert } from '../../../support/ngram-expert.ts'
-import { ntdTwin } from '../../../support/ntd-twin.ts'
+import { mixtureReference } from '../../../../src/native/reference/mixture.ts'
 import { neuronOf, ScriptedLedger } from '../../../support/scripted-ledger.ts'
 import { silentLog } from '../../../support/silent-log.ts'
 import { testSigner } from '../../../support/test-signer.ts'
@@ -52,7 +52,7 @@ function addMiner(uid: number, text: Uint8Array): void {
   const expert = new NgramExpert({ text })
   const workload = new Workload({ trainersMax: 1 })
   const batcher = new Batcher({ batchMax: 8 }, { expert, workload })
-  const mixture = { ...ntdTwin, claims: unused, commit: unused, paths: unused }
+  const mixture = mixtureReference
   const random = { bytes: (length: number) => new Uint8Array(length) }
   const claims = new ClaimBook({ hotkey, bytesMax: 1_000_000, blocksMax: 100, sequenceLengthMax: 256 }, { mixture, batcher, random })
   const streams = new StreamBook({ perCallerMax: 64, streamsMax: 128, idleMs: 60_000 }, { expert, mixture, workload, clock: realClock })
@@ -64,17 +64,13 @@ function addMiner(uid: number, text: Uint8Array): void {
   const model = { root: '00'.repeat(32), class: 4, sequenceLength: 256, height: 1 }
   ledger.neurons.push(neuronOf({ uid, hotkey: toHex(hotkey), addresses: network.addresses(), model }))
 }
-const unused = (): never => {
-  throw new NodeError('WIRE_UNSUPPORTED', { detail: 'claims are not part of this test' })
-}
-
 async function open(options: Partial<GatewayInit> = {}): Promise<MixtureGateway> {
   hub.allowed.add(toHex(gatewayKey))
   const parts = {
     ledger,
     network: hub.join(gatewayKey),
     hotkey: gatewayKey,
-    mixture: ntdTwin,
+    mixture: mixtureReference,
     fallback: new NgramExpert({ text: utf8(domains.map((text) => Buffer.from(text.subarray(0, 200)).toString()).join('\n')) }),
     clock: realClock,
     log: silentLog(),

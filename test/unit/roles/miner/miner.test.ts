@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { toHex, utf8 } from '../../../../src/protocol/bytes.ts'
-import { NodeError } from '../../../../src/protocol/errors.ts'
 import { decodeDescription, encodePredictRequest } from '../../../../src/protocol/expert-messages.ts'
 import type { LongCall, PowChallenge, PowSolution } from '../../../../src/protocol/ports/compute.ts'
 import { miner } from '../../../../src/roles/miner/miner.ts'
@@ -8,7 +7,7 @@ import type { Miner, MinerInit } from '../../../../src/roles/miner/miner.ts'
 import { DirectHub } from '../../../support/direct-network.ts'
 import { ManualClock } from '../../../support/manual-clock.ts'
 import { NgramExpert } from '../../../support/ngram-expert.ts'
-import { ntdTwin } from '../../../support/ntd-twin.ts'
+import { mixtureReference } from '../../../../src/native/reference/mixture.ts'
 import { neuronOf, ScriptedLedger } from '../../../support/scripted-ledger.ts'
 import { silentLog } from '../../../support/silent-log.ts'
 import { testSigner } from '../../../support/test-signer.ts'
@@ -25,10 +24,6 @@ const pow = {
     seconds: 0.1,
   }),
 }
-const unused = (): never => {
-  throw new NodeError('WIRE_UNSUPPORTED', { detail: 'not part of this test' })
-}
-
 let hub: DirectHub
 let ledger: ScriptedLedger
 let clock: ManualClock
@@ -50,7 +45,7 @@ async function start(options: Partial<MinerInit> = {}, expert = new NgramExpert(
       ledger,
       network: hub.join(signer.publicKey),
       pow,
-      mixture: { ...ntdTwin, claims: unused, commit: unused, paths: unused },
+      mixture: mixtureReference,
       expert,
       signer,
       clock,
@@ -191,7 +186,7 @@ describe('methods', () => {
     const body = encodePredictRequest({ context: utf8('the white '), from: 8, topP: 65_535, nMax: 16 })
     const { body: ntds } = await call('expert.predict', body)
     const [leaves = new Uint8Array(0)] = await new NgramExpert({ text }).predict([utf8('the white ')], [8])
-    expect(ntds).toEqual(ntdTwin.ntdEncode(leaves, 1, 16))
+    expect(ntds).toEqual(mixtureReference.ntdEncode(leaves, 1, 16))
   })
 
   test('malformed bytes are malformed, whatever the method', async () => {

@@ -6,7 +6,7 @@ import { STREAM_BYTES_MAX, StreamBook } from '../../../../src/roles/miner/stream
 import { Workload } from '../../../../src/roles/workload.ts'
 import { ManualClock } from '../../../support/manual-clock.ts'
 import { NgramExpert } from '../../../support/ngram-expert.ts'
-import { ntdTwin } from '../../../support/ntd-twin.ts'
+import { mixtureReference } from '../../../../src/native/reference/mixture.ts'
 
 const never = new AbortController().signal
 const caller = new Uint8Array(32).fill(1)
@@ -23,7 +23,7 @@ beforeEach(() => {
 const bookOf = (limits: { perCallerMax?: number; streamsMax?: number }): StreamBook =>
   new StreamBook(
     { perCallerMax: 64, streamsMax: 128, idleMs: 60_000, ...limits },
-    { expert, mixture: ntdTwin, workload: new Workload({ trainersMax: 1 }), clock },
+    { expert, mixture: mixtureReference, workload: new Workload({ trainersMax: 1 }), clock },
   )
 const ask = (more: Partial<ServeRequest>): ServeRequest => ({
   stream: greedy,
@@ -37,7 +37,7 @@ const ask = (more: Partial<ServeRequest>): ServeRequest => ({
 async function expected(text: string, want: number): Promise<Uint8Array> {
   const bytes = utf8(text)
   const [leaves = new Uint8Array(0)] = await expert.predict([bytes], [bytes.length + 1 - want])
-  return ntdTwin.ntdEncode(leaves, 0.99, 64)
+  return mixtureReference.ntdEncode(leaves, 0.99, 64)
 }
 
 describe('a stream', () => {
@@ -140,7 +140,7 @@ describe('limits', () => {
         close: () => undefined,
       }),
     }
-    const parts = { expert: slow, mixture: ntdTwin, workload: new Workload({ trainersMax: 1 }), clock }
+    const parts = { expert: slow, mixture: mixtureReference, workload: new Workload({ trainersMax: 1 }), clock }
     const tight = new StreamBook({ perCallerMax: 1, streamsMax: 1, idleMs: 60_000 }, parts)
     const first = tight.serve(caller, ask({ stream: 1n, append: utf8('a') }), never)
     await expect(tight.serve(other, ask({ stream: 2n, append: utf8('a') }), never)).rejects.toMatchObject({ code: 'WIRE_BUSY' })
