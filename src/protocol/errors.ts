@@ -86,7 +86,6 @@ export const errors = {
     penalty: 0,
     text: 'a model was committed in epoch {epoch} of market {netuid} already',
   },
-  LEDGER_SEQUENCE_LENGTH: { http: 400, retry: 'never', penalty: 0, text: 'the sequence length {length} is not one of 64, 256, 1024, 4096' },
   LEDGER_COMMIT_EPOCH: {
     http: 409,
     retry: 'rebuilt',

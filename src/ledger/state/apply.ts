@@ -12,7 +12,7 @@ import type { DecodedTransaction } from '../../protocol/transaction.ts'
 import { adjustMarket } from './difficulty.ts'
 import { emit } from './emission.ts'
 import { endEpoch } from './epoch.ts'
-import type { EpochRecord } from './epoch.ts'
+import type { EpochRecord } from './epoch-record.ts'
 import { checkBlock } from './invariants.ts'
 import { expireRows } from './keys.ts'
 import { forgetSeals } from './registration.ts'
@@ -40,13 +40,14 @@ export interface Refused {
 }
 export interface Applied {
   state: State
-  /** One for each transaction that was executed or failed, in block order; `index` is its place in the block as given. */
+  /** One for each of `accepted`, in the same order; its `index` is the place there. */
   receipts: Receipt[]
-  /** The rest, which left no trace: without them the block gives the same state and, their places apart, the same receipts. */
+  /** The transactions that belong into the block: without the others it gives the same state and the same receipts. */
+  accepted: Uint8Array[]
   refused: Refused[]
   events: LedgerEvent[]
   root: Uint8Array
-  /** The header of the block as given, and its hash. */
+  /** The header of the block that holds exactly `accepted`, and its hash. */
   header: Header
   hash: Uint8Array
   /** The epochs that ended, by netuid. */
@@ -116,7 +117,7 @@ function decodeAll(block: BlockInput, refused: Refused[]): { index: number; tran
 
 export interface ApplyOptions {
   /** Transactions whose signature the caller has had verified by `admit`; the objects themselves, not copies. */
-  verified?: ReadonlySet<DecodedTransaction>
+  verified?: Pick<ReadonlySet<DecodedTransaction>, 'has'>
 }
 
 /**
@@ -135,14 +136,16 @@ export function apply(state: State, block: BlockInput, parts: StateParts, option
   begin(work, block.time, block.parent)
   const good = verifyAll(work, decoded, options.verified ?? new Set())
   const receipts: Receipt[] = []
+  const accepted: Uint8Array[] = []
   for (const { index, transaction } of decoded) {
-    const { unsigned, id } = transaction
+    const { unsigned, id, bytes } = transaction
     const signer = toHex(unsigned.signer)
     try {
       if (!good.has(transaction)) throw new NodeError('LEDGER_SIGNATURE_INVALID', { signer })
       const failure = execute(work, unsigned)
       const error = failure && { code: failure.code, text: failure.message }
-      receipts.push({ id, height: block.height, index, kind: unsigned.action.kind, signer, error })
+      receipts.push({ id, height: block.height, index: accepted.length, kind: unsigned.action.kind, signer, error })
+      accepted.push(bytes)
     } catch (error) {
       refused.push({ index, id, error: asNodeError(error) })
     }
@@ -156,12 +159,12 @@ export function apply(state: State, block: BlockInput, parts: StateParts, option
     height: BigInt(block.height),
     parent: block.parent,
     time: BigInt(block.time),
-    transactionsRoot: transactionsRoot(block.transactions.map(bytesOf)),
+    transactionsRoot: transactionsRoot(accepted),
     stateRoot: next.root(),
   }
   const hash = blockHash(header)
   next.headHash = hash
-  return { state: next, receipts, refused, events: work.events, root: header.stateRoot, header, hash, epochs }
+  return { state: next, receipts, accepted, refused, events: work.events, root: header.stateRoot, header, hash, epochs }
 }
 
 function begin(work: Work, time: number, parent: Uint8Array): void {
@@ -176,7 +179,7 @@ function begin(work: Work, time: number, parent: Uint8Array): void {
 function verifyAll(
   work: Work,
   decoded: readonly { transaction: DecodedTransaction }[],
-  verified: ReadonlySet<DecodedTransaction>,
+  verified: Pick<ReadonlySet<DecodedTransaction>, 'has'>,
 ): Set<DecodedTransaction> {
   const good = new Set<DecodedTransaction>()
   const open: DecodedTransaction[] = []

@@ -1,30 +1,14 @@
 /** The end of a market's epoch: weights and stakes become scores (consensus-scoring.md), scores become stake. */
-import type { Hex } from '../../protocol/bytes.ts'
 import { NodeError } from '../../protocol/errors.ts'
 import type { EpochInput, EpochOutput, SparseRows } from '../../protocol/ports/compute.ts'
 import type { EpochSummary } from '../../protocol/ports/ledger.ts'
 import type { Market } from './market.ts'
+import type { EpochRecord, Payout } from './epoch-record.ts'
 import { move } from './money.ts'
 import type { Rows } from './rows.ts'
 import { keyText } from './state.ts'
 import { emptyUnrevealed, readPairs, writePairs } from './weights.ts'
 import type { Work } from './work.ts'
-
-export interface Payout {
-  uid: number
-  to: Hex
-  as: 'miner' | 'validator' | 'take' | 'delegation'
-  amount: bigint
-}
-/** Everything that an epoch was computed from and gave, for explanations and history. Can be cloned. */
-export interface EpochRecord {
-  summary: EpochSummary
-  /** By uid. */
-  hotkeys: Hex[]
-  input: EpochInput
-  output: EpochOutput
-  payouts: Payout[]
-}
 
 const ALL = 65_535n
 
@@ -144,5 +128,5 @@ export function endEpoch(work: Work, market: Market): EpochRecord | undefined {
   const active = output.active.reduce((sum, flag) => sum + flag, 0)
   const summary: EpochSummary = { netuid, epoch: BigInt(epoch), height: work.height, emission: input.emission, paid, byWeights, active }
   const hotkeys = Array.from({ length: market.size }, (_, uid) => keyText(work.state.hotkeys, parts.hotkey.get(uid)))
-  return { summary, hotkeys, input, output, payouts }
+  return { summary, hotkeys, payouts, input, output }
 }
