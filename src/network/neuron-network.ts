@@ -110,18 +110,17 @@ export class NeuronNetwork implements Network {
     if (this.#closing.signal.aborted) onClosing()
     const late = after(clock, options.deadlineMs, () => stopping.abort(new NodeError('WIRE_DEADLINE', { detail: 'no answer in time' })))
     const { signal } = stopping
-    let session: Session | undefined
+    let opened: { session: Session; stream: ByteStream } | undefined
     try {
-      const opened = await this.#open(peer, signal)
-      session = opened.session
+      opened = await this.#open(peer, signal)
       const { netuid } = options
       const unsignedEnd = options.unsignedEnd === true
       const out: Outgoing = { receiver: peer.hotkey, method, body, netuid, deadline, wantsStream, unsignedEnd, anonymous, signal }
       this.#parts.metrics?.count('network_calls_out')
-      return yield* callOver(session, opened.stream, out, this.#settings, this.#serving)
+      return yield* callOver(opened.session, opened.stream, out, this.#settings, this.#serving)
     } finally {
       late.stop()
-      session?.releaseStream(clock.monotonic())
+      if (opened !== undefined) void this.#release(opened.session, opened.stream)
       options.signal?.removeEventListener('abort', onAbort)
       this.#closing.signal.removeEventListener('abort', onClosing)
     }
@@ -157,6 +156,20 @@ export class NeuronNetwork implements Network {
       // A turn that comes after all is given back.
       if (signal.aborted) turn.then(() => session.releaseStream(this.#parts.clock.monotonic())).catch(() => undefined)
       throw error
+    }
+  }
+
+  /** A stream's place is free when the other side has ended it, too: until then it counts against what the connection may carry. */
+  async #release(session: Session, stream: ByteStream): Promise<void> {
+    const late = after(this.#parts.clock, this.#settings.silentMs, () => stream.reset(new NodeError('WIRE_CANCELLED')))
+    try {
+      const more = await stream.read()
+      if (more !== null) stream.reset(new NodeError('WIRE_CANCELLED'))
+    } catch {
+      // Gone is as good as ended.
+    } finally {
+      late.stop()
+      session.releaseStream(this.#parts.clock.monotonic())
     }
   }
 
