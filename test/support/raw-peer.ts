@@ -122,3 +122,8 @@ export async function sendRaw(connection: Connection, bytes: Uint8Array, parts: 
   }
   return answer
 }
+
+/** Resolves when a stream or connection is gone. */
+export async function untilGone(gone: AbortSignal): Promise<void> {
+  if (!gone.aborted) await new Promise<void>((resolve) => gone.addEventListener('abort', () => resolve(), { once: true }))
+}

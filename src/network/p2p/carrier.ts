@@ -14,6 +14,7 @@ import { CALL_PROTOCOL, HELLO_PROTOCOL } from '../../protocol/wire-limits.ts'
 import { refusesAddress } from '../address-rule.ts'
 import type { Carrier, CarrierEvents } from '../carrier.ts'
 import { P2pConnection } from './connection.ts'
+import { PendingConnections } from './pending.ts'
 import { P2pStream } from './stream.ts'
 
 export interface P2pCarrierOptions {
@@ -39,6 +40,11 @@ const READ_BUFFER_BYTES = 288 * KIB
 /** Above the largest frame, which is handed over whole. */
 const WRITE_BUFFER_BYTES = 5 * 1024 * KIB
 const DIAL_MS = 10_000
+/** How long Noise and yamux may take with who connects to us. */
+const UPGRADE_MS = 5_000
+/** Connections being made to us, and of these from one host: three hosts cannot fill it. */
+const PENDING_MAX = 10
+const PENDING_HOSTS = 4
 /** Connections open at once where all peers share one address. */
 const LOCAL_BURST = 1024
 
@@ -77,6 +83,8 @@ export async function p2pCarrier(options: P2pCarrierOptions, seed: Uint8Array, e
 async function startLibp2p(options: P2pCarrierOptions, seed: Uint8Array, events: CarrierEvents): Promise<Libp2p> {
   const isLocal = options.allowPrivate === true
   const gate = (peer: { toMultihash(): { bytes: Uint8Array } }): boolean => !events.admits(peer.toMultihash().bytes)
+  const pendingMax = options.pendingInMax ?? (isLocal ? LOCAL_BURST : PENDING_MAX)
+  const pending = new PendingConnections(isLocal ? pendingMax : Math.max(1, Math.floor(pendingMax / PENDING_HOSTS)))
   return await createLibp2p({
     start: false,
     privateKey: await generateKeyPairFromSeed('Ed25519', seed),
@@ -96,7 +104,8 @@ async function startLibp2p(options: P2pCarrierOptions, seed: Uint8Array, events:
     ],
     connectionManager: {
       maxConnections: options.connectionsMax ?? 64,
-      maxIncomingPendingConnections: options.pendingInMax ?? (isLocal ? LOCAL_BURST : 10),
+      maxIncomingPendingConnections: pendingMax,
+      inboundUpgradeTimeout: UPGRADE_MS,
       inboundConnectionThreshold: options.perHostPerSecond ?? (isLocal ? LOCAL_BURST : 5),
       dialTimeout: DIAL_MS,
       reconnectRetries: 0,
@@ -104,6 +113,11 @@ async function startLibp2p(options: P2pCarrierOptions, seed: Uint8Array, events:
     connectionMonitor: { enabled: false },
     connectionGater: {
       denyDialMultiaddr: () => false,
+      denyInboundConnection: (connection) => !pending.admits(connection),
+      denyInboundUpgradedConnection: (_peer, connection) => {
+        pending.done(connection)
+        return false
+      },
       denyInboundEncryptedConnection: gate,
       denyOutboundEncryptedConnection: gate,
     },

@@ -1,8 +1,8 @@
 /** A libp2p connection as the carrier contract has it. */
 import type { Connection as Libp2pConnection } from '@libp2p/interface'
 import { NodeError } from '../../protocol/errors.ts'
-import { hostOf } from '../address-rule.ts'
 import type { ByteStream, Connection } from '../carrier.ts'
+import { hostOfConnection } from './pending.ts'
 import { P2pStream } from './stream.ts'
 
 /** How long a connection may take to end in good order before it is cut. */
@@ -20,7 +20,7 @@ export class P2pConnection implements Connection {
     this.#connection = connection
     this.localPeer = localPeer
     this.remotePeer = connection.remotePeer.toMultihash().bytes
-    this.remoteHost = hostOf(connection.remoteAddr.getComponents()[0]?.value ?? 'nowhere')
+    this.remoteHost = hostOfConnection(connection)
     this.dialer = connection.direction === 'outbound'
     connection.addEventListener('close', () => this.#vanish())
     if (connection.status !== 'open') this.#vanish()

@@ -6,7 +6,7 @@ import { hashOf } from '../../../src/protocol/frames.ts'
 import { sha256 } from '../../../src/protocol/hash.ts'
 import { alice, at, bob, carol, echo, failing, rule, soon } from '../../support/network-scene.ts'
 import type { OpenScene } from '../../support/network-scene.ts'
-import { RawPeer, sendRaw } from '../../support/raw-peer.ts'
+import { RawPeer, sendRaw, untilGone } from '../../support/raw-peer.ts'
 
 export function hostile(open: OpenScene): void {
   test('malformed and oversized frames are refused, earn points, and 50 points end the connection', async () => {
@@ -19,10 +19,7 @@ export function hostile(open: OpenScene): void {
     expect((await raw.send(Uint8Array.of(2, 0x33, 0))).error).toBe('WIRE_MALFORMED')
     expect(raw.connection.gone.aborted).toBe(false)
     await raw.send(encodeFrame('ack', { state: 0, position: 0, etaMs: 0 }))
-    await new Promise<void>((resolve) => {
-      if (raw.connection.gone.aborted) resolve()
-      raw.connection.gone.addEventListener('abort', () => resolve())
-    })
+    await untilGone(raw.connection.gone)
     // Refused from now on, before any handshake; others are served.
     const carrier = await world.carrier('honest')
     const honest = await RawPeer.connect(carrier, b.addresses(), alice, world.parts(alice))
