@@ -16,6 +16,8 @@ export class DirectHub {
   readonly allowed = new Set<string>()
   /** Calls begun, by callee and method, and those whose signal was aborted. */
   readonly calls: { callee: string; method: string; aborted: boolean }[] = []
+  /** Calls that have neither answer nor failure yet. */
+  inFlight = 0
   /** Runs before a call is handled: throws, waits, or does nothing. */
   before: (callee: string, method: string, signal: AbortSignal) => Promise<void> = async () => undefined
 
@@ -58,6 +60,7 @@ class DirectNetwork implements Network {
     const stop = new AbortController()
     const timer = setTimeout(() => stop.abort(new NodeError('WIRE_DEADLINE', { detail: method })), options.deadlineMs)
     const signal = options.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, options.signal])
+    const chunks: Uint8Array[] = []
     const gone = new Promise<never>((_, reject) => {
       signal.addEventListener('abort', () => {
         record.aborted = true
@@ -65,6 +68,7 @@ class DirectNetwork implements Network {
       })
     })
     gone.catch(() => undefined)
+    this.#hub.inFlight += 1
     try {
       signal.throwIfAborted()
       const handled = async (): Promise<Uint8Array> => {
@@ -77,18 +81,21 @@ class DirectNetwork implements Network {
           deadline: Date.now() + options.deadlineMs,
           access,
           signal,
-          chunk: async () => undefined,
+          chunk: async (data) => {
+            chunks.push(data)
+          },
         })
       }
       const answer = await Promise.race([handled(), gone])
       if (answer.length > rule.answerBytesMax) throw new NodeError('WIRE_ANSWER_INVALID', { detail: 'too long' })
       const none = new Uint8Array(0)
-      return { body: answer, chunks: [], call: none, head: none, signature: none, roundTripMs: 0, queueMs: 0, runMs: 0 }
+      return { body: answer, chunks, call: none, head: none, signature: none, roundTripMs: 0, queueMs: 0, runMs: 0 }
     } catch (error) {
       if (error instanceof NodeError && error.code.startsWith('WIRE_')) throw error
       if (signal.aborted) throw signal.reason
       throw new NodeError(wireCodeOf(error), { detail: error instanceof Error ? error.message : String(error) })
     } finally {
+      this.#hub.inFlight -= 1
       clearTimeout(timer)
     }
   }

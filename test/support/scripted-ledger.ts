@@ -10,6 +10,7 @@ import { sha256 } from '../../src/protocol/hash.ts'
 import type {
   Action,
   BlockEvents,
+  BlockSummary,
   Head,
   Ledger,
   LedgerEvent,
@@ -120,6 +121,11 @@ export class ScriptedLedger implements Ledger {
     switch (name) {
       case 'head':
         return { ...headDefaults, ...this.#tip(), genesisHash: toHex(this.chain.genesis) } satisfies Head
+      case 'blocks':
+        return this.#blocks
+          .filter(({ height }) => height >= Number(args[0]))
+          .slice(0, Number(args[1]))
+          .map((block) => ({ ...block, parent: hashOf(block.height - 1), transactions: [] })) satisfies BlockSummary[]
       case 'market':
         return this.market
       case 'neurons':

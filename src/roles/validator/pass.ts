@@ -218,7 +218,8 @@ async function score(
     const game = { length, spans, fallback, peers: steps.map(({ claims }) => claims) }
     const { phi } = await mixture.shapley(game, { signal })
     const { network, uniform, fallback: alone, single } = mixture.report(game)
-    reports.push({ network, uniform, fallback: alone, bestSingle: Math.min(alone, ...single.filter((bits) => !Number.isNaN(bits))) })
+    const answered = single.filter((bits) => !Number.isNaN(bits))
+    reports.push({ network, uniform, fallback: alone, bestSingle: answered.length > 0 ? Math.min(...answered) : alone })
     played.push(
       players.map(({ miner: { uid, hotkey } }, i) => {
         const { status, deviations } = steps[i] as Judged

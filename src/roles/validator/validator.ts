@@ -109,6 +109,8 @@ export class Validator {
   /** One duty towards the ledger at a time. */
   #duty: Promise<void> | null = null
   #epochPasses = 0
+  /** Height at which unknown miners were last asked. */
+  #askedAt = -1
   /** After a failure nothing begins before this height. */
   #restUntil = 0
 
@@ -189,7 +191,12 @@ export class Validator {
       this.#stale = false
       await here.book.read()
     }
-    if (here.book.known().length < here.book.listed) void here.book.ask(signal).then(() => this.#wake.resolve())
+    const { height } = this.#watch.tip
+    if (here.book.known().length < here.book.listed && this.#askedAt !== height) {
+      // Once a block: a miner that cannot be reached fails at once, and would be asked without end.
+      this.#askedAt = height
+      void here.book.ask(signal).then(() => this.#wake.resolve())
+    }
     this.#announce(neuron, signal)
     if (!neuron.permit || neuron.stake < market.validatorStakeMinimum) return this.#wait('no permit yet')
     this.#desk ??= await this.#openDesk(market)
@@ -290,7 +297,7 @@ export class Validator {
     metrics?.observe('validator_pass_seconds', seconds)
     metrics?.gauge('validator_network_bits_per_byte', quality.network)
     metrics?.count('validator_peer_failures', failed)
-    const point = { time: clock.now(), height, validator: this.#hotkey, ...quality, positions: positions * games.length }
+    const point = { time: clock.now(), height, validator: this.#hotkey, ...quality, positions }
     await addQuality(this.#quality, point)
     onStep?.(point)
   }
