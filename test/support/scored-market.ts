@@ -120,11 +120,13 @@ export interface MarketSetup {
   texts: { name: string; text: Uint8Array }[]
   fallback: Uint8Array
   options?: Partial<ValidatorOptions>
+  /** Blocks of an epoch less one; that of the local network unless a test needs longer epochs. */
+  tempo?: number
   seed: number
 }
 
 export class ScoredMarket {
-  readonly ledger = new ScriptedLedger({ sequenceLength: 256 })
+  readonly ledger: ScriptedLedger
   readonly hub = new DirectHub()
   readonly miners: TestMiner[] = []
   readonly fallback: NgramExpert
@@ -135,6 +137,7 @@ export class ScoredMarket {
 
   constructor(setup: MarketSetup) {
     this.#setup = setup
+    this.ledger = new ScriptedLedger({ sequenceLength: 256, tempo: setup.tempo ?? 9 })
     this.#draw = rng(setup.seed)
     this.fallback = new NgramExpert({ text: setup.fallback })
     this.hub.access.set(this.hotkey, { registered: true, permit: true, admitted: true, share: 1 })
@@ -178,7 +181,7 @@ export class ScoredMarket {
     return this.hub.join(publicKey)
   }
 
-  /** Makes one block; epochs end at heights 7, 17, 27, ... as those of market 1 do. */
+  /** Makes one block; with the local network's tempo epochs end at heights 7, 17, 27, ... as those of market 1 do. */
   block(): number {
     const height = this.ledger.height + 1
     const { netuid, epoch } = this.ledger.market
@@ -205,11 +208,12 @@ export class ScoredMarket {
   /** @returns whether the block of this height ends an epoch */
   #market(height: number): boolean {
     const { market } = this.ledger
-    const ends = (height + 2) % 10 === 9
+    const length = market.tempo + 1
+    const ends = (height + 2) % length === market.tempo
     this.ledger.market = {
       ...market,
       epoch: market.epoch + (ends ? 1n : 0n),
-      blocksUntilEpoch: 10 - ((height + 3) % 10),
+      blocksUntilEpoch: length - ((height + 3) % length),
     }
     return ends
   }

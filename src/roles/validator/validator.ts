@@ -226,8 +226,9 @@ export class Validator {
     }
     if (left <= last + 1 || this.#watch.tip.height < this.#restUntil) return
     const { passesInFlight, passesPerEpoch, minersMin } = this.#options
-    const miners = this.#drawn(here.book.known().filter(({ uid }) => !isOut(evidence.tally, uid)))
-    if (miners.length < minersMin) return
+    const known = here.book.known()
+    const miners = this.#drawn(known.filter(({ uid }) => !isOut(evidence.tally, uid)))
+    if (known.length < minersMin || miners.length === 0) return
     while (this.#running.size < passesInFlight && this.#epochPasses < passesPerEpoch) {
       this.#epochPasses += 1
       const pass = this.#pass(miners, here, evidence, signal).finally(() => {

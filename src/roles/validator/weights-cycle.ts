@@ -17,6 +17,7 @@ const COMMIT_BLOCKS_MIN = 2
 
 export interface WeightsStatus {
   committed: { epoch: bigint; height: number; targets: number } | null
+  /** The last row whose reveal is on the ledger and whose evidence is served. */
   revealed: { epoch: bigint; height: number } | null
 }
 export interface WeightsCycleParts {
@@ -62,10 +63,12 @@ export class WeightsCycle {
       const due = row.epoch + BigInt(market.revealLag)
       if (row.height === 0 && market.epoch === row.epoch) await this.#submitCommit(row, signal)
       else if (market.epoch === due) {
-        if (await this.#reveal(row, signal)) {
-          await shelf.publish(row)
-          await evidence.settled(row)
-        }
+        const height = await this.#reveal(row, signal)
+        if (height === null) continue
+        await shelf.publish(row)
+        await evidence.settled(row)
+        this.status.revealed = { epoch: row.epoch, height }
+        log.info('weights revealed', { epoch: row.epoch, height })
       } else if (market.epoch > due) {
         log.warn('weights could not be revealed in time', { epoch: row.epoch })
         await shelf.publish(row)
@@ -94,16 +97,13 @@ export class WeightsCycle {
     log.info('weights committed', { epoch, height: receipt.height, targets: uids.length })
   }
 
-  async #reveal({ epoch, uids, values, seed, root }: PendingWeights, signal: AbortSignal): Promise<boolean> {
+  async #reveal({ epoch, uids, values, seed, root }: PendingWeights, signal: AbortSignal): Promise<number | null> {
     const row = { uids: Uint16Array.from(uids), values: Uint16Array.from(values) }
     const receipt = await this.#parts.submit(
       { kind: 'reveal_weights', netuid: this.#netuid, epoch, ...row, salt: seed, evidence: root },
       signal,
     )
-    if (!this.#taken('reveal', receipt)) return false
-    this.status.revealed = { epoch, height: receipt.height }
-    this.#parts.log.info('weights revealed', { epoch, height: receipt.height })
-    return true
+    return this.#taken('reveal', receipt) ? receipt.height : null
   }
 
   #taken(what: string, { error }: Receipt): boolean {
