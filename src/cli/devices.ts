@@ -1,0 +1,33 @@
+/** `taumesh devices`: what this machine can compute on, and why not where it cannot. */
+import type { Command } from 'commander'
+import { openCompute } from '../node/compute.ts'
+import { jsonOption } from './common.ts'
+import { print, table } from './output.ts'
+
+export function devicesCommand(program: Command): void {
+  program
+    .command('devices')
+    .description('list the devices of this machine, with the reason for each that cannot be used')
+    .addOption(jsonOption())
+    .action(async ({ json }: { json?: boolean }) => {
+      const { tensor, pow } = openCompute()
+      const devices = await tensor.devices()
+      const solvers = pow.backends()
+      print(json, { devices, solvers }, () =>
+        [
+          table(
+            ['backend', 'name', 'memory', 'usable', 'why not'],
+            devices.map(({ backend, name, memoryBytes, usable, reason }) => [
+              backend,
+              name,
+              memoryBytes === null ? '-' : `${(memoryBytes / 2 ** 30).toFixed(1)} GiB`,
+              usable ? 'yes' : 'no',
+              reason ?? '',
+            ]),
+          ),
+          '',
+          `proof-of-work solvers: ${solvers.join(', ')}`,
+        ].join('\n'),
+      )
+    })
+}

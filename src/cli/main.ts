@@ -1,0 +1,64 @@
+#!/usr/bin/env node
+/** The command line: one file per command, registered here. Usage errors exit 2, refusals 1 or the code of their error row. */
+import { Command, CommanderError } from 'commander'
+import { NodeError } from '../protocol/errors.ts'
+import { VERSION } from '../node/version.ts'
+import { benchCommand } from './bench.ts'
+import { chainCommands } from './chain.ts'
+import { completeCommand } from './complete.ts'
+import { consensusCommand } from './consensus.ts'
+import { corpusCommand } from './corpus.ts'
+import { devicesCommand } from './devices.ts'
+import { labCommand } from './lab.ts'
+import { localSetupCommand } from './local-setup.ts'
+import { fail } from './output.ts'
+import { powCommand } from './pow.ts'
+import { startCommand } from './start.ts'
+
+const program = new Command('taumesh')
+  .description('A node for a decentralised network of machine intelligence.')
+  .version(VERSION, '--version', 'print the version')
+  .helpOption('-h, --help', 'print help')
+  .showHelpAfterError(false)
+  .exitOverride()
+  .configureOutput({ writeErr: () => {} })
+  .enablePositionalOptions()
+
+for (const register of [
+  startCommand,
+  chainCommands,
+  completeCommand,
+  powCommand,
+  consensusCommand,
+  corpusCommand,
+  devicesCommand,
+  benchCommand,
+  labCommand,
+  localSetupCommand,
+])
+  register(program)
+
+/** Commander has printed help or version by itself; a real usage error becomes one line with a code. */
+function usage(error: CommanderError): void {
+  if (error.exitCode === 0 || error.code === 'commander.help') {
+    process.exitCode = 0
+    if (error.code === 'commander.help' && process.argv.length <= 2) process.stdout.write(program.helpInformation())
+    return
+  }
+  const command = program.commands.find((one) => one.name() === process.argv[2])?.name()
+  fail(
+    new NodeError('CLI_USAGE', {
+      detail: error.message.replace(/^error: /, '').replaceAll('\n', ' '),
+      command: command === undefined ? '' : `${command} `,
+    }),
+  )
+}
+
+// A reader that goes away (`taumesh neurons | head`) ends the program quietly.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+try {
+  await program.parseAsync()
+} catch (error) {
+  if (error instanceof CommanderError) usage(error)
+  else fail(error)
+}

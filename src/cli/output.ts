@@ -1,0 +1,60 @@
+/** How commands speak: results on stdout (text for people or JSON), everything else on stderr, one line per error. */
+import { NodeError } from '../protocol/errors.ts'
+
+/** JSON with bigints as decimal strings and bytes as hex. */
+export const toJson = (value: unknown): string =>
+  JSON.stringify(value, (_key, inner: unknown) => {
+    if (typeof inner === 'bigint') return inner.toString()
+    return inner instanceof Uint8Array ? Buffer.from(inner).toString('hex') : inner
+  })
+
+/** Prints one result: `text` for people, `value` with `--json`. */
+export function print(json: boolean | undefined, value: unknown, text: string | (() => string)): void {
+  process.stdout.write(`${json === true ? toJson(value) : typeof text === 'string' ? text : text()}\n`)
+}
+
+/** Columns aligned by the widest cell; numbers to the right. */
+export function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+  const cells = [head, ...rows].map((row) => row.map(String))
+  const widths = head.map((_, i) => Math.max(...cells.map((row) => row[i]?.length ?? 0)))
+  const numeric = head.map(
+    (_, i) => rows.length > 0 && rows.every((row) => typeof row[i] === 'number' || /^-?[\d.,]+( τ)?$/.test(String(row[i]))),
+  )
+  return cells
+    .map((row) =>
+      row
+        .map((cell, i) => (numeric[i] === true ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0)))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n')
+}
+
+/** τ with up to nine decimals, without trailing zeros. */
+export function tau(rao: bigint | string): string {
+  const value = BigInt(rao)
+  const whole = value / 1_000_000_000n
+  const rest = (value % 1_000_000_000n).toString().padStart(9, '0').replace(/0+$/, '')
+  return `${whole}${rest === '' ? '' : `.${rest}`} τ`
+}
+
+/** rao of an amount in τ as people write it: `12`, `0.5`. @throws NodeError CLI_AMOUNT */
+export function parseTau(text: string): bigint {
+  const found = /^(\d{1,9})(?:\.(\d{1,9}))?$/.exec(text)
+  if (found === null) throw new NodeError('CLI_AMOUNT', { text: text.slice(0, 30) })
+  return BigInt(found[1] ?? '0') * 1_000_000_000n + BigInt((found[2] ?? '').padEnd(9, '0'))
+}
+
+/** Says on stderr what went wrong and sets the exit code; a stack trace only for what is our own fault. */
+export function fail(error: unknown): void {
+  if (error instanceof NodeError) {
+    process.stderr.write(`taumesh: ${error.message} [${error.code}]\n`)
+    process.exitCode = error.row.exit ?? 1
+    return
+  }
+  const { message, stack } = error instanceof Error ? error : new Error(String(error))
+  process.stderr.write(
+    `taumesh: unexpected failure: ${message} [CLI_UNEXPECTED]\n${process.env['TAUMESH_DEBUG'] === '1' ? `${stack}\n` : ''}`,
+  )
+  process.exitCode = 1
+}

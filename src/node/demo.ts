@@ -1,0 +1,33 @@
+/** The first prompt of a local network, asked by its own user as soon as enough miners serve, so that a newcomer sees an answer. */
+import { utf8, type Hex } from '../protocol/bytes.ts'
+import { NodeError } from '../protocol/errors.ts'
+import type { ExpertShare, Gateway } from '../protocol/ports/gateway.ts'
+import type { Clock, Log } from '../protocol/ports/platform.ts'
+
+export const DEMO_PROMPT = 'Call me Ishmael. Some years ago, never mind how long precisely, having little or no money in my '
+const DEMO_BYTES = 64
+const RETRY_MS = 500
+
+/** Asks until it is answered or the signal aborts. */
+export async function firstCompletion(
+  coldkey: Hex,
+  parts: { gateway: Gateway; clock: Clock; log: Log },
+  signal: AbortSignal,
+): Promise<{ text: string; experts: ExpertShare[] } | null> {
+  const { gateway, clock, log } = parts
+  const request = { prompt: utf8(DEMO_PROMPT), maxBytes: DEMO_BYTES, temperature: 0.5, topP: 0.9, seed: 1n, stop: [] }
+  while (!signal.aborted) {
+    try {
+      const bytes: number[] = []
+      for await (const event of gateway.complete(coldkey, request, signal)) {
+        if (event.type === 'byte') bytes.push(event.byte)
+        if (event.type === 'end') return { text: Buffer.from(bytes).toString('utf8'), experts: event.experts }
+      }
+    } catch (error) {
+      if (signal.aborted) return null
+      log.debug('no answer to the first prompt yet', { reason: error instanceof NodeError ? error.code : String(error) })
+    }
+    await clock.sleep(RETRY_MS, signal).catch(() => undefined)
+  }
+  return null
+}
