@@ -8,7 +8,7 @@ import { signTransaction } from '../protocol/transaction.ts'
 /** Blocks after which an unapplied transaction is void: long enough for a full mempool, short enough to know its fate soon. */
 const EXPIRY_BLOCKS = 50n
 /** Nonces tried for one action before giving up: another holder of the key is racing with us. */
-const NONCE_ATTEMPTS_MAX = 3
+const NONCE_ATTEMPTS_MAX = 4
 
 export interface SubmitParts {
   ledger: Pick<Ledger, 'chain' | 'query' | 'submit'>
@@ -25,22 +25,29 @@ export function submitter({ ledger, signer }: SubmitParts): Submit {
   const key = toHex(signer.publicKey)
   let last: Promise<unknown> = Promise.resolve()
 
-  const attempt = async (action: Action, signal?: AbortSignal): Promise<Receipt> => {
-    const [nonce, head] = await Promise.all([ledger.query('nonce', key), ledger.query('head')])
-    const expiry = BigInt(head.height) + EXPIRY_BLOCKS
+  const attempt = async (action: Action, ahead: bigint, signal?: AbortSignal): Promise<Receipt> => {
+    const [next, head] = await Promise.all([ledger.query('nonce', key), ledger.query('head')])
     const { id: chainId, genesis } = ledger.chain
-    const unsigned = { chainId, genesis, action, scheme: signer.scheme, signer: signer.publicKey, nonce, expiry }
+    const { scheme, publicKey } = signer
+    const expiry = BigInt(head.height) + EXPIRY_BLOCKS
+    const unsigned = { chainId, genesis, action, scheme, signer: publicKey, nonce: next + ahead, expiry }
     return await ledger.submit(await signTransaction(unsigned, signer), signal)
   }
   const submit: Submit = async (action, signal) => {
+    // A nonce that waits for its block already belongs to another action of this key: ours comes behind it.
+    let ahead = 0n
     for (let tries = 0; tries < NONCE_ATTEMPTS_MAX; tries++) {
       signal?.throwIfAborted()
+      let refusal: string | undefined
       try {
-        const receipt = await attempt(action, signal)
-        if (!isNonce(receipt.error?.code)) return receipt
+        const receipt = await attempt(action, ahead, signal)
+        refusal = receipt.error?.code
+        if (!isNonce(refusal)) return receipt
       } catch (error) {
         if (!(error instanceof NodeError) || !isNonce(error.code)) throw error
+        refusal = error.code
       }
+      ahead = refusal === 'LEDGER_NONCE_WAITING' ? ahead + 1n : 0n
     }
     throw new NodeError('ROLES_NONCE', { attempts: NONCE_ATTEMPTS_MAX, signer: key })
   }

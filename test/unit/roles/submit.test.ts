@@ -50,7 +50,7 @@ describe('submitter', () => {
     expect(receipts.map(({ error }) => error)).toEqual([null, null])
   })
 
-  test('gives up after three refused nonces in a row', async () => {
+  test('gives up after four refused nonces in a row', async () => {
     let tries = 0
     const stubborn: Pick<Ledger, 'chain' | 'query' | 'submit'> = {
       chain: ledger.chain,
@@ -61,7 +61,23 @@ describe('submitter', () => {
       },
     }
     await expect(submitter({ ledger: stubborn, signer })(register)).rejects.toMatchObject({ code: 'ROLES_NONCE' })
-    expect(tries).toBe(3)
+    expect(tries).toBe(4)
+  })
+
+  test('behind a nonce that waits for its block already it takes the next', async () => {
+    const nonces: bigint[] = []
+    const busy: Pick<Ledger, 'chain' | 'query' | 'submit'> = {
+      chain: ledger.chain,
+      query: ledger.query.bind(ledger),
+      submit: async (bytes) => {
+        const { unsigned, id } = decodeTransaction(bytes)
+        nonces.push(unsigned.nonce)
+        if (unsigned.nonce < 2n) throw new NodeError('LEDGER_NONCE_WAITING', { nonce: unsigned.nonce, signer: 'x' })
+        return { id, height: 1, index: 0, kind: unsigned.action.kind, signer: 'x', error: null }
+      },
+    }
+    expect((await submitter({ ledger: busy, signer })(register)).error).toBeNull()
+    expect(nonces).toEqual([0n, 1n, 2n])
   })
 
   test('an error before a block is thrown as it is, and the next action still goes through', async () => {
