@@ -23,6 +23,7 @@ export interface MemoryBlockStoreOptions {
 }
 
 const NAME = 'memory'
+const SPACE_NEEDED: readonly FaultPoint[] = ['append', 'commit', 'snapshot']
 
 /** Opens the store on a disk (a fresh one by default). @throws STORE_LOCKED while another store is open on it, STORE_CORRUPT */
 export function memoryBlockStore(options: MemoryBlockStoreOptions = {}, parts: { disk?: MemoryDisk; log?: Log } = {}): BlockStore {
@@ -131,7 +132,8 @@ class MemoryBlockStore implements BlockStore {
   /** One point of the plan around one write. */
   #pass(point: FaultPoint, write?: () => void, tear?: () => void): void {
     const fault = this.#faults(point)
-    if (fault === 'full') throw new NodeError('STORE_FULL', { folder: NAME })
+    // Only a transaction can be refused for want of space; after it there is no way back.
+    if (fault === 'full' && SPACE_NEEDED.includes(point)) throw new NodeError('STORE_FULL', { folder: NAME })
     if (fault === null || fault === 'kept') write?.()
     if (fault === 'torn') tear?.()
     if (fault !== null) throw this.#die(point, fault)

@@ -10,7 +10,7 @@ import { encodeSlot, NO_MARK } from './watermark.ts'
 export type FaultPoint = 'append' | 'commit' | 'committed' | 'mark' | 'marked' | 'snapshot' | 'snapshot kept'
 /**
  * What strikes. `crash`: the process ends there, the write of this point has not happened. `torn`: it ends inside the write.
- * `kept`: the write happens but is reported as failed. `lost`: it is reported as failed and has not happened. `full`: no space.
+ * `kept`: the write happens but is reported as failed. `lost`: it is reported as failed and has not happened. `full`: no space, for a transaction; elsewhere as `lost`.
  */
 export type Fault = 'crash' | 'torn' | 'kept' | 'lost' | 'full'
 /** Asked once at each point an operation passes; null lets it pass. */
