@@ -21,7 +21,7 @@ function place(openStore: () => BlockStore) {
     void ledger.stopped.then(() => store.close())
     return ledger
   }
-  return { network, open }
+  return { network, fee: 0n, open }
 }
 
 ledgerContract('embedded, memory store', () => {

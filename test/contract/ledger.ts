@@ -8,6 +8,8 @@ import { type ToyNetwork, toyNetwork, USER_FREE } from '../support/toy-network.t
 
 export interface LedgerPlace {
   network: ToyNetwork
+  /** What a transfer costs, in rao. */
+  fee: bigint
   /** Opens the ledger of this place, which makes blocks by itself; what it kept before is found again. */
   open(): Promise<Ledger>
 }
@@ -30,9 +32,9 @@ export async function blocksFrom(ledger: Ledger, from: number, count: number): P
 }
 
 export function ledgerContract(name: string, place: () => LedgerPlace): void {
-  const open = async (): Promise<{ ledger: Ledger; network: ToyNetwork; at: LedgerPlace }> => {
+  const open = async (): Promise<{ ledger: Ledger; network: ToyNetwork; fee: bigint; at: LedgerPlace }> => {
     const at = place()
-    return { ledger: await at.open(), network: at.network, at }
+    return { ledger: await at.open(), network: at.network, fee: at.fee, at }
   }
 
   describe(`ledger: ${name}`, () => {
@@ -46,14 +48,14 @@ export function ledgerContract(name: string, place: () => LedgerPlace): void {
     })
 
     test('answers a transaction with its receipt once its block is there to be read', async () => {
-      const { ledger, network } = await open()
+      const { ledger, network, fee } = await open()
       const receipt = await ledger.submit(await network.transfer(0, 0, { amount: 5n }))
       expect(receipt).toMatchObject({ kind: 'transfer', signer: toHex(network.users[0]!.publicKey), error: null, index: 0 })
       expect(await ledger.query('receipt', receipt.id)).toEqual(receipt)
       const [block] = await ledger.query('blocks', receipt.height, 1)
       expect(block?.transactions).toEqual([{ id: receipt.id, kind: 'transfer', signer: receipt.signer, error: null }])
       expect(block?.events).toMatchObject([{ type: 'transferred', amount: 5n }])
-      expect((await ledger.query('account', toHex(network.users[0]!.publicKey))).free).toBe(USER_FREE - 5n)
+      expect((await ledger.query('account', toHex(network.users[0]!.publicKey))).free).toBe(USER_FREE - 5n - fee)
       await ledger.close()
     })
 
@@ -103,12 +105,12 @@ export function ledgerContract(name: string, place: () => LedgerPlace): void {
     })
 
     test('the same transaction submitted again, waiting or applied, has one receipt and one effect', async () => {
-      const { ledger, network } = await open()
+      const { ledger, network, fee } = await open()
       const bytes = await network.transfer(0, 0, { amount: 7n })
       const [first, second] = await Promise.all([ledger.submit(bytes), ledger.submit(bytes)])
       expect(second).toEqual(first)
       expect(await ledger.submit(bytes)).toEqual(first)
-      expect((await ledger.query('account', first.signer)).free).toBe(USER_FREE - 7n)
+      expect((await ledger.query('account', first.signer)).free).toBe(USER_FREE - 7n - fee)
       expect(await codeOf(ledger.submit(await network.transfer(0, 0, { amount: 8n })))).toBe('LEDGER_NONCE')
       await ledger.close()
     })
@@ -165,7 +167,7 @@ export function ledgerContract(name: string, place: () => LedgerPlace): void {
       expect(await codeOf(ledger.query('explain', 1, 1n, 1))).toBe('LEDGER_NOT_FOUND')
       expect(await ledger.query('receipt', 'ab'.repeat(32))).toBeNull()
       expect(await ledger.query('blocks', 10_000, 3)).toEqual([])
-      expect([await ledger.query('epochs', 1, null, 5), await ledger.query('neuronHistory', 1, 0, 5)]).toEqual([[], []])
+      expect([await ledger.query('epochs', 60_000, null, 5), await ledger.query('neuronHistory', 60_000, 0, 5)]).toEqual([[], []])
       await ledger.close()
     })
 
