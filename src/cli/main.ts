@@ -9,11 +9,14 @@ import { completeCommand } from './complete.ts'
 import { consensusCommand } from './consensus.ts'
 import { corpusCommand } from './corpus.ts'
 import { devicesCommand } from './devices.ts'
+import { genesisCommand } from './genesis.ts'
 import { labCommand } from './lab.ts'
 import { localSetupCommand } from './local-setup.ts'
 import { fail } from './output.ts'
 import { powCommand } from './pow.ts'
 import { startCommand } from './start.ts'
+import { transactionCommands } from './transactions.ts'
+import { walletCommand } from './wallet.ts'
 
 const program = new Command('taumesh')
   .description('A node for a decentralised network of machine intelligence.')
@@ -28,6 +31,9 @@ for (const register of [
   startCommand,
   chainCommands,
   completeCommand,
+  walletCommand,
+  transactionCommands,
+  genesisCommand,
   powCommand,
   consensusCommand,
   corpusCommand,

@@ -1,4 +1,5 @@
 /** How commands speak: results on stdout (text for people or JSON), everything else on stderr, one line per error. */
+import { formatTau } from '../protocol/amounts.ts'
 import { NodeError } from '../protocol/errors.ts'
 
 /** JSON with bigints as decimal strings and bytes as hex. */
@@ -30,20 +31,8 @@ export function table(head: readonly string[], rows: readonly (readonly (string 
     .join('\n')
 }
 
-/** τ with up to nine decimals, without trailing zeros. */
-export function tau(rao: bigint | string): string {
-  const value = BigInt(rao)
-  const whole = value / 1_000_000_000n
-  const rest = (value % 1_000_000_000n).toString().padStart(9, '0').replace(/0+$/, '')
-  return `${whole}${rest === '' ? '' : `.${rest}`} τ`
-}
-
-/** rao of an amount in τ as people write it: `12`, `0.5`. @throws NodeError CLI_AMOUNT */
-export function parseTau(text: string): bigint {
-  const found = /^(\d{1,9})(?:\.(\d{1,9}))?$/.exec(text)
-  if (found === null) throw new NodeError('CLI_AMOUNT', { text: text.slice(0, 30) })
-  return BigInt(found[1] ?? '0') * 1_000_000_000n + BigInt((found[2] ?? '').padEnd(9, '0'))
-}
+/** An amount of rao (bigint or decimal string) in τ. */
+export const tau = (rao: bigint | string): string => `${formatTau(BigInt(rao))} τ`
 
 /** Says on stderr what went wrong and sets the exit code; a stack trace only for what is our own fault. */
 export function fail(error: unknown): void {

@@ -209,13 +209,7 @@ export const errors = {
   VALIDATOR_STATE: { http: 500, retry: 'never', penalty: 0, text: 'item {index} of the evidence is not the state it should be', exit: 78 },
   VALIDATOR_NO_EVIDENCE: { http: 404, retry: 'never', penalty: 0, text: 'no evidence of epoch {epoch} is kept or revealed' },
   CLI_USAGE: { http: 400, retry: 'never', penalty: 0, text: '{detail}. See: taumesh {command}--help', exit: 2 },
-  CLI_AMOUNT: {
-    http: 400,
-    retry: 'never',
-    penalty: 0,
-    text: "'{text}' is no amount of tau: write 12 or 0.5, with at most nine decimals",
-    exit: 2,
-  },
+  CLI_PASSWORD: { http: 400, retry: 'never', penalty: 0, text: 'no password: {detail}', exit: 2 },
   CLI_UNEXPECTED: { http: 500, retry: 'never', penalty: 0, text: 'unexpected failure: {detail}' },
   CLI_FILE: { http: 400, retry: 'never', penalty: 0, text: 'cannot read {path}: {detail}' },
   CLI_NO_NODE: {
