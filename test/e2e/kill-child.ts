@@ -14,8 +14,7 @@ import type { BlockStore, StoredBlock } from '../../src/protocol/ports/block-sto
 import type { Ledger } from '../../src/protocol/ports/ledger.ts'
 import { realClock } from '../support/clocks.ts'
 import { silentLog } from '../support/silent-log.ts'
-import { toyMachine } from '../support/toy-machine.ts'
-import { KILL_USERS, killNetwork } from './kill-network.ts'
+import { KILL_USERS, killMachine, killNetwork } from './kill-network.ts'
 
 const [, , path = '', mode = 'thread', blockTimeMs = '50'] = process.argv
 const say = (line: string): void => void writeSync(1, `${line}\n`)
@@ -47,13 +46,12 @@ function acknowledgingEarly(store: BlockStore): BlockStore {
 async function open(): Promise<Ledger> {
   const parts = { signer: network.orderer, log: silentLog() }
   if (mode === 'worker') {
-    const entry = new URL('../support/toy-ledger-worker.ts', import.meta.url)
-    return ledgerInWorker({ entry, genesis: encodeGenesis(network.genesis), store: { path }, engine }, parts)
+    return ledgerInWorker({ genesis: encodeGenesis(network.genesis), store: { path }, engine }, parts)
   }
   const stored = sqliteBlockStore({ path }, parts)
   const store = mode === 'planted' ? acknowledgingEarly(stored) : stored
   const { genesis } = network
-  const ledger = embedded({ ...engine, genesis }, { ...parts, machine: toyMachine(genesis), store, clock: realClock })
+  const ledger = embedded({ ...engine, genesis }, { ...parts, machine: killMachine(network), store, clock: realClock })
   void ledger.stopped.then((failure) => {
     if (failure !== null) throw failure
   })

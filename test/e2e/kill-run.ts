@@ -14,8 +14,7 @@ import type { BlockStore } from '../../src/protocol/ports/block-store.ts'
 import { decodeTransaction } from '../../src/protocol/transaction.ts'
 import { rng } from '../support/random.ts'
 import { silentLog } from '../support/silent-log.ts'
-import { toyMachine, type ToyState } from '../support/toy-machine.ts'
-import { killNetwork } from './kill-network.ts'
+import { killMachine, killNetwork } from './kill-network.ts'
 
 export interface KillOptions {
   path: string
@@ -88,8 +87,8 @@ async function live(
 class Witness {
   readonly acknowledged = new Map<string, Ack>()
   readonly #stored = new Map<string, Ack>()
-  readonly #machine = toyMachine(killNetwork().genesis)
-  #state: ToyState = this.#machine.initial()
+  readonly #machine = killMachine(killNetwork())
+  #state = this.#machine.initial()
   readonly #roots: string[] = []
   #hash: Uint8Array | null = null
   readonly report = { lost: 0, duplicated: 0, rootsDiffering: 0, failures: [] as string[] }

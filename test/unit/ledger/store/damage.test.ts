@@ -36,7 +36,7 @@ const cases: [name: string, from: 'closed' | 'killed', damage: (folder: string) 
   ['the watermark is cut', 'closed', (f) => truncateSync(join(f, 'watermark'), SLOT + 10), 'STORE_CORRUPT'],
   ['the watermark is longer', 'closed', (f) => alter(f, 'watermark', (b) => Buffer.concat([b, b])), 'STORE_CORRUPT'],
   ['the watermark is zeros', 'closed', (f) => alter(f, 'watermark', (b) => Buffer.alloc(b.length)), 'STORE_CORRUPT'],
-  ['both slots are damaged', 'closed', (f) => alter(f, 'watermark', (b) => flipAt(SLOT + 20)(flipAt(20)(b) as Buffer)), 'STORE_CORRUPT'],
+  ['both slots are damaged', 'closed', (f) => alter(f, 'watermark', (b) => flipAt(SLOT + 20)(flipAt(20)(b))), 'STORE_CORRUPT'],
   ['the newer slot is torn, as when killed', 'closed', (f) => alter(f, 'watermark', (b) => flipAt(newestSlot(b) + 30)(b)), 'whole'],
   ['the older slot is damaged', 'closed', (f) => alter(f, 'watermark', (b) => flipAt(SLOT - newestSlot(b) + 30)(b)), 'STORE_CORRUPT'],
   ['the watermark is of one block before', 'closed', (f) => take(earlier(22), f, 'watermark'), 'whole'],
