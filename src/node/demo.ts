@@ -2,22 +2,26 @@
 import { utf8, type Hex } from '../protocol/bytes.ts'
 import { NodeError } from '../protocol/errors.ts'
 import type { ExpertShare, Gateway } from '../protocol/ports/gateway.ts'
+import type { Ledger } from '../protocol/ports/ledger.ts'
 import type { Clock, Log } from '../protocol/ports/platform.ts'
 
-export const DEMO_PROMPT = 'Call me Ishmael. Some years ago, never mind how long precisely, having little or no money in my '
+/** JavaScript, which one of the miners knows by heart from the first second on: the answer shows that the right expert was found. */
+export const DEMO_PROMPT = "import { join } from 'node:path'\n\nexport function "
 const DEMO_BYTES = 64
 const RETRY_MS = 500
 
 /** Asks until it is answered or the signal aborts. */
 export async function firstCompletion(
-  coldkey: Hex,
-  parts: { gateway: Gateway; clock: Clock; log: Log },
+  { coldkey, netuid, minersMin }: { coldkey: Hex; netuid: number; minersMin: number },
+  parts: { gateway: Gateway; ledger: Pick<Ledger, 'query'>; clock: Clock; log: Log },
   signal: AbortSignal,
 ): Promise<{ text: string; experts: ExpertShare[] } | null> {
-  const { gateway, clock, log } = parts
+  const { gateway, ledger, clock, log } = parts
   const request = { prompt: utf8(DEMO_PROMPT), maxBytes: DEMO_BYTES, temperature: 0.5, topP: 0.9, seed: 1n, stop: [] }
   while (!signal.aborted) {
     try {
+      const serving = (await ledger.query('neurons', netuid)).filter(({ model, addresses }) => model !== null && addresses.length > 0)
+      if (serving.length < minersMin) throw new NodeError('GATEWAY_NO_EXPERT')
       const bytes: number[] = []
       for await (const event of gateway.complete(coldkey, request, signal)) {
         if (event.type === 'byte') bytes.push(event.byte)

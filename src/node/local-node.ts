@@ -5,7 +5,6 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { api } from '../api/server.ts'
-import { nativeExpert } from '../experts/native-expert.ts'
 import { openHotkey } from '../keys/hotkey.ts'
 import { loadOrCreateEd25519 } from '../keys/node-key.ts'
 import { sqliteRecordStore } from '../ledger/store/sqlite-record-store.ts'
@@ -41,6 +40,8 @@ export const ORDERER_FILE = 'orderer.key'
 /** The admin token of the data folder lives as long as the folder is likely to. */
 const TOKEN_LIFE_MS = 10 * 365 * 24 * 3_600_000
 const TOKENS_MAX = 100_000
+/** Miners that serve before the first prompt is asked: an answer by one alone shows no mixture. */
+const DEMO_MINERS = 4
 
 export interface LocalNodeOptions {
   dataFolder: string
@@ -116,13 +117,7 @@ async function start(
   const hotkey = (wallet: string, name: string): Promise<Signer> => openHotkey(join(dataFolder, 'wallets'), wallet, name, compute)
   const gatewaySigner = await hotkey(wallets.user, GATEWAY_HOTKEY)
   const shared: Shared = { compute, ledger, records, access: access.table, clock, random, log, gateway: toHex(gatewaySigner.publicKey) }
-  const artefact = fallbackArtefact(options.corpus)
-  const fallbackModel = compute.expert.model({ kind: 'fallback', artefact }, 0n)
-  const fallback = await nativeExpert(
-    { spec: { kind: 'fallback', artefact }, text: new Uint8Array(), totalSteps: 0, seed: 0n, sequenceLengthMax: 4_096, rate: 1_000_000 },
-    { expert: compute.expert, clock, log },
-  )
-  closers.push(() => fallback.close())
+  const fallback = compute.expert.model({ kind: 'fallback', artefact: fallbackArtefact(options.corpus) }, 0n)
 
   const status = new NodeStatus({
     startedAt: clock.now() - performance.now(),
@@ -168,23 +163,6 @@ async function start(
   writeFileSync(join(dataFolder, NODE_FILE), JSON.stringify({ url, pid: process.pid }))
   closers.push(async () => rmSync(join(dataFolder, NODE_FILE), { force: true }))
 
-  const validatorSigners = await Promise.all(plan.validators.map((one) => hotkey(wallets.validators, one.hotkey)))
-  const validators = await startValidators(
-    validatorSigners,
-    { netuid: MARKET, coldkey: coldkeys.validators, texts: validationTexts(options.corpus) },
-    { shared, fallback: fallbackModel, onQuality: (point) => status.quality(point) },
-    closers,
-  )
-  status.validators(validators)
-  const miners = await startMiners(
-    await Promise.all(plan.miners.map(async (one) => ({ plan: one, signer: await hotkey(wallets.miners, one.hotkey) }))),
-    { netuid: MARKET, coldkey: coldkeys.miners, corpus: options.corpus, ownText: options.ownText },
-    shared,
-    closers,
-  )
-  status.miners(miners)
-  status.gateway(gateway, shared.gateway)
-
   const reach = (event: 'ready' | 'first_completion' | 'first_epoch_paid'): number | null => {
     const seconds = sinceStart()
     return milestones.reach(event, seconds) ? seconds : null
@@ -194,20 +172,46 @@ async function start(
     const seconds = reach('first_epoch_paid')
     if (seconds !== null) onEvent({ event: 'first_epoch_paid', seconds, height })
   })
-  const asking = firstCompletion(coldkeys.user, { gateway, clock, log }, stopping.signal).then(
-    (answer: { text: string; experts: ExpertShare[] } | null) => {
-      const seconds = answer === null ? null : reach('first_completion')
-      if (answer !== null && seconds !== null) onEvent({ event: 'first_completion', seconds, prompt: DEMO_PROMPT, ...answer })
-    },
-  )
-  closers.push(async () => {
-    stopping.abort()
-    await Promise.allSettled([following, asking])
+  const asking = firstCompletion(
+    { coldkey: coldkeys.user, netuid: MARKET, minersMin: Math.min(DEMO_MINERS, plan.miners.length) },
+    { gateway, ledger, clock, log },
+    stopping.signal,
+  ).then((answer: { text: string; experts: ExpertShare[] } | null) => {
+    const seconds = answer === null ? null : reach('first_completion')
+    if (answer !== null && seconds !== null) onEvent({ event: 'first_completion', seconds, prompt: DEMO_PROMPT, ...answer })
   })
+  /** The API answers before they stand: reading the miners' texts takes seconds, and a restart must not wait for it. */
+  const startRoles = async (): Promise<void> => {
+    const validatorSigners = await Promise.all(plan.validators.map((one) => hotkey(wallets.validators, one.hotkey)))
+    const validators = await startValidators(
+      validatorSigners,
+      { netuid: MARKET, coldkey: coldkeys.validators, texts: validationTexts(options.corpus) },
+      { shared, fallback, onQuality: (point) => status.quality(point) },
+      closers,
+    )
+    status.validators(validators)
+    const miners = await startMiners(
+      await Promise.all(plan.miners.map(async (one) => ({ plan: one, signer: await hotkey(wallets.miners, one.hotkey) }))),
+      { netuid: MARKET, coldkey: coldkeys.miners, corpus: options.corpus, ownText: options.ownText },
+      shared,
+      closers,
+    )
+    status.miners(miners)
+    status.gateway(gateway, shared.gateway)
+  }
+  const starting = startRoles()
+  const broken = Promise.withResolvers<NodeError>()
+  starting.catch((error: unknown) =>
+    broken.resolve(error instanceof NodeError ? error : new NodeError('NODE_ROLE_FAILED', { detail: String(error) }, { cause: error })),
+  )
   return {
     url,
-    failed: ledger.stopped.then((error) => error ?? new Promise<NodeError>(() => {})),
-    close: () => closeAll(closers, log),
+    failed: Promise.race([broken.promise, ledger.stopped.then((error) => error ?? new Promise<NodeError>(() => {}))]),
+    async close() {
+      stopping.abort()
+      await Promise.allSettled([starting, following, asking])
+      await closeAll(closers, log)
+    },
   }
 }
 

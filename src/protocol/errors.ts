@@ -233,6 +233,7 @@ export const errors = {
     text: 'there is no prepared text at {path}: run taumesh corpus',
     exit: 78,
   },
+  NODE_ROLE_FAILED: { http: 500, retry: 'never', penalty: 0, text: 'a role of this node failed: {detail}' },
   NODE_PLAN_INVALID: {
     http: 500,
     retry: 'never',
