@@ -211,7 +211,7 @@ export const marketParameterSpecs = {
   baseRoot: { type: 'b32', unit: 'blake3', help: 'root of the shared base model; zero: none' },
 } as const satisfies Record<string, ParameterSpec>
 
-type ValuesOf<S extends Record<string, ParameterSpec>> = { [K in keyof S]: ValueOfSpec<S[K]> }
+type ValuesOf<S extends Record<string, ParameterSpec>> = { -readonly [K in keyof S]: ValueOfSpec<S[K]> }
 export type ChainParameters = ValuesOf<typeof chainParameterSpecs>
 export type MarketParameters = ValuesOf<typeof marketParameterSpecs>
 
