@@ -77,6 +77,9 @@ export function decodeCanonical<V>(type: Type<V>, bytes: Uint8Array, what: strin
   } catch (cause) {
     throw new NodeError('LEDGER_MALFORMED', { what, detail: 'the encoding does not parse' }, { cause })
   }
+  // Beyond 2⁵³ a number stands for many: none of them is taken.
+  const detail = flaw(type, value, '')
+  if (detail) throw new NodeError('LEDGER_MALFORMED', { what, detail })
   if (Buffer.compare(type.serialize(value), bytes) !== 0)
     throw new NodeError('LEDGER_MALFORMED', { what, detail: 'it encodes to other bytes' })
   return value

@@ -2,6 +2,8 @@
  * A ledger in a test's hands: keys by number, signatures that only a hash can make, blocks one call each. The state machine is the
  * real one, seals and epochs are the twins'; only the signature scheme is a fake, since schnorrkel in TypeScript takes 3 ms.
  */
+import { setHasher } from '@chainsafe/persistent-merkle-tree'
+import { hasher } from '@chainsafe/persistent-merkle-tree/hasher/hashtree'
 import { apply, order } from '../../src/ledger/state/apply.ts'
 import type { Applied } from '../../src/ledger/state/apply.ts'
 import { initialState } from '../../src/ledger/state/load.ts'
@@ -19,6 +21,9 @@ import type { SignatureCompute } from '../../src/protocol/ports/compute.ts'
 import type { Action, Unsigned } from '../../src/protocol/ports/ledger.ts'
 import { decodeTransaction, encodeTransaction, signingBytes } from '../../src/protocol/transaction.ts'
 import { weightsCommitment } from '../../src/protocol/weights.ts'
+
+// As `node` does: the same roots, eight times as fast.
+setHasher(hasher)
 
 /** Key number n of a test: 32 bytes that look like any key's. */
 export const key = (n: number): Uint8Array => sha256(concat(new Uint8Array([7]), u32le(n)))

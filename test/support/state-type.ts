@@ -11,4 +11,4 @@ const container = (shapes: Shapes): ContainerType<Record<string, Type<unknown>>>
 export const stateType = new ContainerType({
   ...Object.fromEntries(Object.entries(stateShape).map(([name, shapes]) => [name, container(shapes)])),
   markets: new ListCompositeType(container(marketShape), MARKETS_MAX),
-} as Record<string, Type<unknown>>)
+})

@@ -1,6 +1,6 @@
 /** A few named values that change together, one SSZ container: read as an object, written by name, its root kept. */
 import type { ContainerType, Type, ValueOf } from '@chainsafe/ssz'
-import { encodeCanonical } from '../../protocol/canonical.ts'
+import { decodeCanonical, encodeCanonical } from '../../protocol/canonical.ts'
 import { NodeError } from '../../protocol/errors.ts'
 
 export type RecordType = ContainerType<Record<string, Type<unknown>>>
@@ -57,7 +57,7 @@ export class StateRecord<V extends object> {
   /** @throws NodeError LEDGER_STATE */
   static decode<V extends object>(type: Type<V> & { hashTreeRoot(value: V): Uint8Array }, bytes: Uint8Array): StateRecord<V> {
     try {
-      return new StateRecord(type, type.deserialize(bytes))
+      return new StateRecord(type, decodeCanonical(type, bytes, 'record of the state', bytes.length))
     } catch (cause) {
       throw new NodeError('LEDGER_STATE', { detail: 'a record does not parse' }, { cause })
     }
