@@ -1,11 +1,11 @@
 /** Where an expert keeps what it has learnt, so that a second start goes on instead of beginning again. */
+import { createHash } from 'node:crypto'
 import { concat, equal, u32le, utf8 } from '../protocol/bytes.ts'
 import { NodeError } from '../protocol/errors.ts'
-import { blake3 } from '../protocol/hash.ts'
 import type { ModelSpec } from '../protocol/ports/compute.ts'
 import type { RecordTable } from '../protocol/ports/records.ts'
 
-export interface Checkpoint {
+interface Checkpoint {
   /** Training steps behind these weights. */
   done: number
   /** Safetensors bytes, as `Model.save` gives them. */
@@ -40,7 +40,7 @@ export function recordCheckpoints(table: Pick<RecordTable, 'get' | 'put'>, key: 
         parts.push(row)
       }
       const weights = concat(...parts)
-      if (weights.length !== length || !equal(blake3(weights), head.subarray(42, HEADER_BYTES))) throw other('it is damaged')
+      if (weights.length !== length || !equal(hash(weights), head.subarray(42, HEADER_BYTES))) throw other('it is damaged')
       return { done, weights }
     },
     async save(spec, { done, weights }) {
@@ -49,7 +49,7 @@ export function recordCheckpoints(table: Pick<RecordTable, 'get' | 'put'>, key: 
       for (let part = 0; part * PART_BYTES < weights.length; part++) {
         await table.put(partKey(key, slot, part), weights.slice(part * PART_BYTES, (part + 1) * PART_BYTES))
       }
-      await table.put(key, concat(Uint8Array.of(FORM, slot), u32le(done), u32le(weights.length), specHash(spec), blake3(weights)))
+      await table.put(key, concat(Uint8Array.of(FORM, slot), u32le(done), u32le(weights.length), specHash(spec), hash(weights)))
     },
   }
 }
@@ -61,13 +61,15 @@ function readHead(head: Uint8Array, spec: ModelSpec): { slot: number; done: numb
   return { slot: head[1] ?? 0, done: view.getUint32(2, true), length: view.getUint32(6, true) }
 }
 
+/** Native: a checkpoint has megabytes, and they are hashed on the thread that answers. */
+const hash = (bytes: Uint8Array): Uint8Array => new Uint8Array(createHash('sha256').update(bytes).digest())
 const partKey = (key: string, slot: number, part: number): string => `${key}/${slot}/${part}`
 const other = (detail: string): NodeError => new NodeError('EXPERTS_CHECKPOINT_OTHER', { detail })
 
 /** Order of keys does not matter; the artefact of a fallback counts by its hash. */
 function specHash(spec: ModelSpec): Uint8Array {
   const fields = Object.entries(spec).map(
-    ([name, value]) => `${name}=${value instanceof Uint8Array ? Buffer.from(blake3(value)).toString('hex') : value}`,
+    ([name, value]) => `${name}=${value instanceof Uint8Array ? Buffer.from(hash(value)).toString('hex') : value}`,
   )
-  return blake3(utf8(fields.sort().join('\n')))
+  return hash(utf8(fields.sort().join('\n')))
 }

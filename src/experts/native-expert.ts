@@ -8,7 +8,7 @@ import { kindText, modelClass } from './model-class.ts'
 import { RateMeter } from './rate-meter.ts'
 
 /** One training slice: long enough to be worth the call, short enough that an answer never waits for it (mixture.md 12). */
-export const SLICE_MS = 50
+const SLICE_MS = 50
 /** Steps between two checkpoints on disk: about ten seconds of training, the work a crash may lose. */
 const CHECKPOINT_STEPS = 100
 

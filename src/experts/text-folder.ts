@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { NodeError } from '../protocol/errors.ts'
 
 /** What the experts' training is laid out for: more text only costs memory (mixture.md 6.4 holds a domain to the same). */
-export const TEXT_BYTES_MAX = 2_097_152
+const TEXT_BYTES_MAX = 2_097_152
 /** Entries looked at before a folder is refused: somebody pointed at the root of a disk. */
-export const TEXT_ENTRIES_MAX = 100_000
+const TEXT_ENTRIES_MAX = 100_000
 
 export interface FolderText {
   bytes: Uint8Array

@@ -5,9 +5,6 @@
  * depends on the seed and the distributions only, never on who drafted, and it still follows the mixture exactly.
  * Key and temperature travel inside the stream id, which the caller chooses; a peer that ignores them only costs speed.
  */
-import { concat, u32le } from './bytes.ts'
-import { kdfExpand } from './hash.ts'
-
 /** Steps of the temperature in a stream id. */
 const TEMPERATURE_STEPS = 32
 const SYMBOLS = 256
@@ -29,11 +26,28 @@ export function drawsOfStream(id: bigint): DraftDraws {
   return { key: Number(id & 0xffff_ffffn), temperature: Number((id >> 32n) & 0xffn) / TEMPERATURE_STEPS }
 }
 
-/** G for one position: 256 standard Gumbel variates. */
+/** One round of MurmurHash3's finaliser: every bit of a u32 reaches every other. */
+function scramble(value: number): number {
+  let x = value >>> 0
+  x = Math.imul(x ^ (x >>> 16), 0x85ebca6b)
+  x = Math.imul(x ^ (x >>> 13), 0xc2b2ae35)
+  return (x ^ (x >>> 16)) >>> 0
+}
+
+/**
+ * G for one position: 256 standard Gumbel variates, of mulberry32 started at scramble(scramble(position) ^ key). Chance
+ * that the caller may know needs no cryptography, and 256 of them are drawn for every byte, here and at the peer.
+ */
 export function gumbels(key: number, position: number): Float64Array {
-  const bytes = kdfExpand('draws', concat(u32le(key), u32le(position)), 4 * SYMBOLS)
-  const view = new DataView(bytes.buffer, bytes.byteOffset)
-  return Float64Array.from({ length: SYMBOLS }, (_, y) => -Math.log(-Math.log((view.getUint32(4 * y, true) + 0.5) / 2 ** 32)))
+  let state = scramble(scramble(position + 1) ^ key)
+  const out = new Float64Array(SYMBOLS)
+  for (let y = 0; y < SYMBOLS; y++) {
+    state = (state + 0x6d2b79f5) >>> 0
+    let x = Math.imul(state ^ (state >>> 15), state | 1)
+    x ^= x + Math.imul(x ^ (x >>> 7), x | 61)
+    out[y] = -Math.log(-Math.log((((x ^ (x >>> 14)) >>> 0) + 0.5) / 2 ** 32))
+  }
+  return out
 }
 
 /** The byte drawn from `probabilities` (256, any scale, zeros never drawn) at `position`. Ties go to the lower byte. */

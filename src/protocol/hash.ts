@@ -14,7 +14,3 @@ export const kdf = (tag: string, data: Uint8Array): Uint8Array => noble(data, { 
 
 /** BLAKE3 keyed by 32 bytes, 32 bytes out. */
 export const keyedBlake3 = (key: Uint8Array, data: Uint8Array): Uint8Array => noble(data, { key })
-
-/** KDF[tag](x) drawn out to `length` bytes. */
-export const kdfExpand = (tag: string, data: Uint8Array, length: number): Uint8Array =>
-  noble(data, { context: utf8(`taumesh v1 ${tag}`), dkLen: length })

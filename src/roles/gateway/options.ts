@@ -2,7 +2,7 @@
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
 
-export const gatewayOptions = Type.Object({
+const gatewayOptions = Type.Object({
   experts: Type.Integer({ default: 4, minimum: 1, maximum: 16, description: 'Experts that are mixed for one answer.' }),
   candidates: Type.Integer({
     default: 8,

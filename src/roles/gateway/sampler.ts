@@ -4,13 +4,6 @@ import { drawByte } from '../../protocol/draft-draws.ts'
 import type { DraftDraws } from '../../protocol/draft-draws.ts'
 import { kdf } from '../../protocol/hash.ts'
 
-export interface Sampling {
-  temperature: number
-  /** (0, 1]. */
-  topP: number
-  seed: bigint
-}
-
 /** Chance of a request: the key that its drafting peers get to know, and a number in [0, 1) for its random peer. */
 export function chanceOf(seed: bigint): { key: number; slot: number } {
   const bytes = kdf('completion', u64le(BigInt.asUintN(64, seed)))

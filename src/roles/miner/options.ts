@@ -2,7 +2,7 @@
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
 
-export const minerOptions = Type.Object({
+const minerOptions = Type.Object({
   modelEpochs: Type.Integer({
     default: 10,
     minimum: 1,
