@@ -63,7 +63,7 @@ export async function* callOver(
   const onAbort = (): void => stream.reset(out.signal.reason)
   out.signal.addEventListener('abort', onAbort, { once: true })
   const frames = new FrameStream(stream, answerCap, parts.clock)
-  const silence = watchSilence(frames, settings.silentMs, parts)
+  const silence = watchSilence(frames, session, settings.silentMs, parts)
   let isWhole = false
   try {
     if (out.signal.aborted) throw out.signal.reason
@@ -96,12 +96,17 @@ export async function* callOver(
   }
 }
 
-/** Gives up on a callee from which nothing comes; a consumer that does not ask for more is not the callee's fault. */
-function watchSilence(frames: FrameStream, silentMs: number, parts: CallingParts): { stop(): void } {
+/**
+ * Gives up on a callee from which nothing comes; a consumer that does not ask for more is not the callee's fault. Where
+ * no other call ended meanwhile the connection is taken for dead, so that the next call dials.
+ */
+function watchSilence(frames: FrameStream, session: Session, silentMs: number, parts: CallingParts): { stop(): void } {
+  const startedAt = parts.clock.monotonic()
   return ticking(parts.clock, silentMs, () => {
     const left = silentMs - Math.max(frames.waitingMs, frames.blockedMs)
     if (left > 0) return left
     frames.bytes.reset(new NodeError('WIRE_UNREACHABLE', { detail: `silent for ${silentMs} ms` }))
+    if (session.usedAt <= startedAt) void session.connection.close()
     return 0
   })
 }

@@ -19,6 +19,8 @@ import { after, ticking, unlessAborted } from './time-limit.ts'
 
 /** What a method costs the queue beside its bytes: hashing, signing and the stream. */
 const CALL_COST = 1024
+/** Ends what a call leaves open, its handler's signal and the rest of its stream. Made once: each call ends so. */
+const OVER = new NodeError('WIRE_CANCELLED')
 
 export interface ServingParts extends AdmissionParts, Pick<NeuronParts, 'clock' | 'random' | 'metrics'> {
   queue: FairQueue
@@ -93,7 +95,7 @@ async function refuse(error: unknown, frames: FrameStream, settings: Settings, p
     await frames.send('error', frame)
     await frames.bytes.end()
     // What is still to come of the request is not wanted.
-    frames.bytes.reset(new NodeError('WIRE_CANCELLED'))
+    frames.bytes.reset(OVER)
   } catch {
     // The stream is gone: nobody is left to tell.
   } finally {
@@ -112,7 +114,7 @@ async function run(
 ): Promise<void> {
   const job = new AbortController()
   const stop = (reason: unknown): void => job.abort(reason)
-  const onGone = (): void => stop(new NodeError('WIRE_CANCELLED'))
+  const onGone = (): void => stop(OVER)
   const onClosing = (): void => stop(new NodeError('WIRE_SHUTTING_DOWN'))
   frames.bytes.gone.addEventListener('abort', onGone, { once: true })
   parts.closing.addEventListener('abort', onClosing, { once: true })
@@ -138,13 +140,13 @@ async function run(
     await unlessAborted(frames.bytes.end(), job.signal)
     frames.bytes.gone.removeEventListener('abort', onGone)
     // A caller that never ends its half does not keep the stream.
-    frames.bytes.reset(new NodeError('WIRE_CANCELLED'))
+    frames.bytes.reset(OVER)
   } finally {
     watch?.stop()
     ticket?.leave()
     frames.bytes.gone.removeEventListener('abort', onGone)
     parts.closing.removeEventListener('abort', onClosing)
-    if (!job.signal.aborted) job.abort(new NodeError('WIRE_CANCELLED'))
+    if (!job.signal.aborted) job.abort(OVER)
   }
 }
 

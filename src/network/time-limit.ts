@@ -1,11 +1,14 @@
 /** Waiting no longer than a port's clock allows. */
 import type { Clock } from '../protocol/ports/platform.ts'
 
+/** Why a timer ends that nobody needs any more: one value, since an abort without a reason makes an error with a stack each time. */
+const STOPPED = 'stopped'
+
 /** Calls `late` once after `ms` unless it is stopped before. The timer is gone as soon as `stop` returns. */
 export function after(clock: Pick<Clock, 'sleep'>, ms: number, late: () => void): { stop(): void } {
   const stopping = new AbortController()
   clock.sleep(ms, stopping.signal).then(late, () => undefined)
-  return { stop: () => stopping.abort() }
+  return { stop: () => stopping.abort(STOPPED) }
 }
 
 /** What `work` gives, unless `signal` aborts first: then its reason. `work` goes on unseen; its failure is nobody's. */
@@ -34,5 +37,5 @@ export function ticking(clock: Pick<Clock, 'sleep'>, firstMs: number, tick: () =
     }
   }
   run().catch(() => undefined)
-  return { stop: () => stopping.abort() }
+  return { stop: () => stopping.abort(STOPPED) }
 }

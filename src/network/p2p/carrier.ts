@@ -3,7 +3,7 @@
  * is its Ed25519 peer id; who it speaks for is settled by the handshake above.
  */
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
-import type { Connection as Libp2pConnection, Libp2p } from '@libp2p/interface'
+import type { ComponentLogger, Connection as Libp2pConnection, Libp2p, Logger } from '@libp2p/interface'
 import { noise } from '@libp2p/noise'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
@@ -48,6 +48,11 @@ const PENDING_HOSTS = 4
 /** Connections open at once where all peers share one address. */
 const LOCAL_BURST = 1024
 
+/** libp2p's own trace is of no use here, and its scopes per stream cost more than the calls in them. */
+const mute = (): void => undefined
+const muteLogger: Logger = Object.assign(mute, { error: mute, trace: mute, enabled: false, newScope: (): Logger => muteLogger })
+const muteLoggers: ComponentLogger = { forComponent: () => muteLogger }
+
 /** @param seed 32-byte Ed25519 seed of the peer id @throws NodeError WIRE_CONFIG when it cannot listen */
 export async function p2pCarrier(options: P2pCarrierOptions, seed: Uint8Array, events: CarrierEvents): Promise<Carrier> {
   const libp2p = await startLibp2p(options, seed, events)
@@ -87,12 +92,15 @@ async function startLibp2p(options: P2pCarrierOptions, seed: Uint8Array, events:
   const pending = new PendingConnections(isLocal ? pendingMax : Math.max(1, Math.floor(pendingMax / PENDING_HOSTS)))
   return await createLibp2p({
     start: false,
+    logger: muteLoggers,
     privateKey: await generateKeyPairFromSeed('Ed25519', seed),
     addresses: { listen: [...(options.listen ?? ['/ip4/127.0.0.1/tcp/0'])], announce: [...(options.announce ?? [])] },
     transports: [tcp()],
     connectionEncrypters: [noise()],
     streamMuxers: [
       yamux({
+        // Its pings notice nothing that the silence of a call does not, and a dozen neurons have many connections.
+        enableKeepAlive: false,
         maxInboundStreams: STREAMS_MAX,
         maxOutboundStreams: STREAMS_MAX,
         streamOptions: {

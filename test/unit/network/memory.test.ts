@@ -208,6 +208,9 @@ describe('silence', () => {
     const startedAt = clock.monotonic()
     await expect(clock.run(a.call(at(bob), 'node.echo', utf8('x'), ask(60_000)), 10)).rejects.toMatchObject({ code: 'WIRE_UNREACHABLE' })
     expect(clock.monotonic() - startedAt).toBeLessThan(11_000)
+    // Its connection is taken for dead: nothing of it stands to call over.
+    const again = a.call({ ...at(bob), addresses: [] }, 'node.echo', utf8('x'), ask())
+    await expect(clock.run(again)).rejects.toMatchObject({ code: 'WIRE_ADDRESS_REFUSED' })
   })
 
   test('one that says it is working is waited for until the deadline', async () => {
