@@ -1,10 +1,15 @@
 /** What takes time, on a clock that costs none: latency, partitions, idle connections, renewal, penalties, silence and stalls. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { ByteStream } from '../../../src/network/carrier.ts'
+import { FrameStream } from '../../../src/network/frame-stream.ts'
 import { memoryHub } from '../../../src/network/memory/hub.ts'
 import type { HubOptions, MemoryHub } from '../../../src/network/memory/hub.ts'
 import type { NeuronLimits } from '../../../src/network/options.ts'
 import { utf8 } from '../../../src/protocol/bytes.ts'
 import { encodeFrame } from '../../../src/protocol/frame-codec.ts'
+import { encode, hashOf, signingBytes } from '../../../src/protocol/frames.ts'
+import type { Head } from '../../../src/protocol/frames.ts'
+import { sha256 } from '../../../src/protocol/hash.ts'
 import type { Handler, MethodRule, Network, PeerTarget } from '../../../src/protocol/ports/network.ts'
 import { CALL_PROTOCOL, HELLO_PROTOCOL } from '../../../src/protocol/wire-limits.ts'
 import { VirtualClock } from '../../support/clocks.ts'
@@ -147,6 +152,18 @@ describe('connections', () => {
     expect(await call()).toBe('WIRE_UNAUTHENTICATED')
   })
 
+  test('a key has at most 8 live peers, and one that leaves makes room', async () => {
+    await neuron(bob)
+    const connect = (name: string): Promise<RawPeer> =>
+      clock.run(RawPeer.connect(hub.carrier(name, dialsOnly), ['/memory/bob'], alice, neuronParts(alice, members, clock)))
+    const peers: RawPeer[] = []
+    for (let i = 0; i < 8; i++) peers.push(await connect(`peer-${i}`))
+    await expect(connect('ninth')).rejects.toMatchObject({ code: 'WIRE_UNAUTHENTICATED' })
+    await peers[3]?.connection.close()
+    await clock.advance(1)
+    expect((await connect('tenth')).connection.gone.aborted).toBe(false)
+  })
+
   test('one that does not shake hands within 5 s is closed, however slowly it drips', async () => {
     await neuron(bob)
     const carrier = hub.carrier('drip', dialsOnly)
@@ -185,7 +202,7 @@ describe('connections', () => {
 
 describe('silence', () => {
   /** A callee that shakes hands and then does what a test says with each call stream. */
-  const strangeCallee = async (onCall: (frames: { write(bytes: Uint8Array): Promise<void> }) => void): Promise<void> => {
+  const strangeCallee = async (onCall: (stream: ByteStream) => void): Promise<void> => {
     const mute = await neuron(bob)
     await mute.close()
     const { NeuronNetwork } = await import('../../../src/network/neuron-network.ts')
@@ -242,6 +259,28 @@ describe('silence', () => {
     await strangeCallee((stream) => void stream.write(bytes))
     const a = await neuron(alice)
     await expect(clock.run(a.call(at(bob), 'node.echo', utf8('x'), ask()), 10)).rejects.toMatchObject({ code })
+  })
+
+  const request = new Uint8Array(32).fill(3)
+  test.each([
+    ['answers another request', { request }, 'it answers another request'],
+    ['has another content', { root: request }, 'its content is not as signed'],
+    ['has another length', { bytes: 7 }, 'its length is not as signed'],
+    ['counts chunks that never came', { chunks: 1 }, 'its length is not as signed'],
+  ])('an End that is properly signed but %s proves nothing', async (_what, change: Partial<Head>, detail) => {
+    await strangeCallee((stream) => void answer(stream))
+    const answer = async (stream: ByteStream): Promise<void> => {
+      const frame = await new FrameStream(stream, () => 10_000, clock).next()
+      if (frame?.kind !== 'request') throw new Error('no request')
+      const body = frame.value.body
+      const right = { request: hashOf('call', frame.value.header), status: 0, chunks: 0, bytes: body.length, root: sha256(body) }
+      const head = { ...right, servedAt: clock.now(), queueMs: 0, runMs: 0, ...change }
+      const signature = await bob.signer.sign(signingBytes('head', encode('head', head)))
+      await stream.write(encodeFrame('end', { head, signature, body }))
+    }
+    const a = await neuron(alice)
+    const call = a.call(at(bob), 'node.echo', utf8('x'), ask())
+    await expect(clock.run(call, 10)).rejects.toMatchObject({ code: 'WIRE_ANSWER_INVALID', data: { detail } })
   })
 
   test('a caller that takes nothing for 15 s is reset, and its handler aborted', async () => {
