@@ -1,11 +1,22 @@
 /** The node itself: status, quality, scores, wallets, devices, tokens. */
 import { Type } from 'typebox'
-import { fromHex } from '../protocol/bytes.ts'
+import { fromHex, toHex } from '../protocol/bytes.ts'
 import { decodeSs58 } from '../protocol/ss58.ts'
 import { headView } from '../protocol/views/chain.ts'
 import { marketView } from '../protocol/views/market.ts'
-import { DeviceView, qualityView, QualityView, scoreView, ScoreView, StatusView, TokenView, WalletView } from '../protocol/views/node.ts'
-import { Address, address, Count } from '../protocol/views/text.ts'
+import {
+  auditView,
+  AuditView,
+  DeviceView,
+  qualityView,
+  QualityView,
+  scoreView,
+  ScoreView,
+  StatusView,
+  TokenView,
+  WalletView,
+} from '../protocol/views/node.ts'
+import { Address, address, Amount, Count } from '../protocol/views/text.ts'
 import type { RouteParts, Server } from './parts.ts'
 
 export function nodeRoutes(server: Server, { ledger, info, compute, clock }: RouteParts): void {
@@ -42,6 +53,15 @@ export function nodeRoutes(server: Server, { ledger, info, compute, clock }: Rou
     },
     handler: ({ params }) => info.scores(params.netuid).map(scoreView),
   })
+  server.get('/v1/markets/:netuid/audits/:epoch/:validator', {
+    schema: {
+      summary: "Computes a validator's scores of an epoch again from its evidence, fetched from the validator itself.",
+      tags: ['models'],
+      params: Type.Object({ netuid: Type.Integer({ minimum: 0, maximum: 65_535 }), epoch: Amount, validator: Address }),
+      response: { 200: AuditView },
+    },
+    handler: async ({ params }) => auditView(await info.audit(params.netuid, BigInt(params.epoch), toHex(decodeSs58(params.validator)))),
+  })
   server.get('/v1/devices', {
     schema: {
       summary: 'Devices of this machine, with the reason for each that cannot be used.',
@@ -70,7 +90,7 @@ export function tokenRoutes(server: Server, { tokens }: RouteParts): void {
     schema: {
       summary: 'A bearer token for a coldkey, against its signature.',
       description:
-        'The signature is over `taumesh:token:1` ‖ 00 ‖ SHA-256(genesis ‖ coldkey ‖ issued_at u64 LE ‖ expires_at u64 LE); times are Unix ms. `taumesh wallet token` makes the request.',
+        'The signature is over `taumesh:token:1` ‖ 00 ‖ SHA-256(genesis ‖ coldkey ‖ issued_at u64 LE ‖ expires_at u64 LE); times are Unix ms. `taumesh token` makes the request.',
       tags: ['node'],
       body: Type.Object(
         {

@@ -2,9 +2,10 @@
  * Bearer tokens: 256 random bits, stored only as their SHA-256, compared by looking the hash up. A coldkey gets one against
  * its signature; the node's own admin token is written to a file of mode 0600 by `node`.
  */
-import { concat, toHex, u64le, utf8, type Hex } from '../protocol/bytes.ts'
+import { toHex, u64le, utf8, type Hex } from '../protocol/bytes.ts'
 import { NodeError } from '../protocol/errors.ts'
 import { sha256 } from '../protocol/hash.ts'
+import { tokenSigningBytes } from '../protocol/token-request.ts'
 import type { ApiRole } from '../protocol/permissions.ts'
 import type { Clock, Random } from '../protocol/ports/platform.ts'
 import type { Scheme, SignatureCompute } from '../protocol/ports/compute.ts'
@@ -27,13 +28,6 @@ export interface TokenRequest {
   expiresAt: number
   signature: Uint8Array
 }
-
-/** Bytes that a coldkey signs to get a token: ascii(tag) ‖ 00 ‖ SHA-256(genesis ‖ coldkey ‖ issued_at u64 ‖ expires_at u64). */
-export const tokenSigningBytes = (genesis: Uint8Array, request: Pick<TokenRequest, 'coldkey' | 'issuedAt' | 'expiresAt'>): Uint8Array =>
-  concat(
-    utf8('taumesh:token:1\0'),
-    sha256(concat(genesis, request.coldkey, u64le(BigInt(request.issuedAt)), u64le(BigInt(request.expiresAt)))),
-  )
 
 export interface Tokens {
   /** Makes a token without a signature: for the node itself. */

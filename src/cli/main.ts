@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander'
 import { NodeError } from '../protocol/errors.ts'
 import { VERSION } from '../node/version.ts'
+import { auditCommand } from './audit.ts'
 import { benchCommand } from './bench.ts'
 import { chainCommands } from './chain.ts'
 import { completeCommand } from './complete.ts'
@@ -15,6 +16,7 @@ import { localSetupCommand } from './local-setup.ts'
 import { fail } from './output.ts'
 import { powCommand } from './pow.ts'
 import { startCommand } from './start.ts'
+import { tokenCommand } from './token.ts'
 import { transactionCommands } from './transactions.ts'
 import { walletCommand } from './wallet.ts'
 
@@ -33,6 +35,8 @@ for (const register of [
   completeCommand,
   walletCommand,
   transactionCommands,
+  tokenCommand,
+  auditCommand,
   genesisCommand,
   powCommand,
   consensusCommand,

@@ -26,12 +26,13 @@ const EXPIRY_BLOCKS = 100n
 /** A seal counts over a block at most two blocks old, so a longer search begins anew. */
 const SEARCH_BLOCKS = 1
 
-interface SignOptions extends NodeCommandOptions {
+export interface SignOptions extends NodeCommandOptions {
   wallet: string
   passwordFd?: number
 }
 
-async function coldkey(options: SignOptions, head: HeadView): Promise<KeySigner> {
+/** Opens the coldkey of a command's wallet; on a local network it needs no password. */
+export async function coldkey(options: SignOptions, head: HeadView): Promise<KeySigner> {
   const local = head.kind === 'local'
   const password = local && options.passwordFd === undefined ? null : await readPassword(options, false)
   return await openColdkey(join(options.data, 'wallets'), options.wallet, { password, allowUnencrypted: local }, openCompute())

@@ -18,6 +18,7 @@ import type { Log, Signer } from '../protocol/ports/platform.ts'
 import { decodeSs58 } from '../protocol/ss58.ts'
 import { MixtureGateway } from '../roles/gateway/gateway.ts'
 import { qualityList } from '../roles/validator/quality.ts'
+import { audit } from './audit.ts'
 import { LiveAccess } from './access-table.ts'
 import { openCompute } from './compute.ts'
 import { DEMO_PROMPT, firstCompletion } from './demo.ts'
@@ -150,7 +151,9 @@ async function start(
       ledger,
       gateway,
       compute,
-      info: status.info(milestones),
+      info: status.info(milestones, (netuid, epoch, validator) =>
+        audit({ netuid, epoch, validator }, { ledger, network: gatewayNetwork, compute, fallback }),
+      ),
       tokenTable: records.table('token', { maxRows: TOKENS_MAX }),
       clock,
       random,

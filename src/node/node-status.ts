@@ -53,7 +53,7 @@ export class NodeStatus {
     return miner === undefined ? { kind: null, corpus: null } : { kind: miner.kind, corpus: miner.plan.domain }
   }
 
-  info(milestones: Milestones): NodeInfo {
+  info(milestones: Milestones, audit: NodeInfo['audit']): NodeInfo {
     const { startedAt, list, walletsFolder } = this.#options
     return {
       version: VERSION,
@@ -68,6 +68,7 @@ export class NodeStatus {
       quality: (count) => readQuality(list, count),
       scores: (netuid) => this.#scores(netuid),
       milestones: () => milestones.all(),
+      audit,
       told: (hotkey) => this.told(hotkey),
       watch: (listener, signal) => {
         this.#watchers.add(listener)

@@ -16,6 +16,8 @@ export interface RemoteOptions {
 export interface Remote {
   readonly url: string
   get<T>(path: string): Promise<T>
+  /** The same with the token, for what needs a role. */
+  getWithToken<T>(path: string): Promise<T>
   post<T>(path: string, body: unknown): Promise<T>
   /** Server-sent `data:` payloads of an answer, parsed. */
   stream(path: string, body: unknown): AsyncGenerator<Record<string, unknown>, void>
@@ -33,9 +35,9 @@ export function remote(options: RemoteOptions): Remote {
   const url = urlOf(options)
   const tokenFile = join(options.dataFolder, TOKEN_FILE)
   const token = existsSync(tokenFile) ? readFileSync(tokenFile, 'utf8').trim() : null
-  const send = async (path: string, init: RequestInit): Promise<Response> => {
+  const send = async (path: string, init: RequestInit, withToken: boolean): Promise<Response> => {
     const headers: Record<string, string> = { ...(init.headers as Record<string, string>) }
-    if (token !== null && init.method === 'POST') headers['authorization'] = `Bearer ${token}`
+    if (token !== null && withToken) headers['authorization'] = `Bearer ${token}`
     let response: Response
     try {
       response = await fetch(`${url}${path}`, { ...init, headers })
@@ -54,10 +56,12 @@ export function remote(options: RemoteOptions): Remote {
     throw new NodeError('CLI_REMOTE', { detail })
   }
   const post = (path: string, body: unknown): Promise<Response> =>
-    send(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
+    send(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }, true)
+  const get = async (path: string, withToken: boolean): Promise<unknown> => await (await send(path, { method: 'GET' }, withToken)).json()
   return {
     url,
-    get: async <T>(path: string) => (await (await send(path, { method: 'GET' })).json()) as T,
+    get: async <T>(path: string) => (await get(path, false)) as T,
+    getWithToken: async <T>(path: string) => (await get(path, true)) as T,
     post: async <T>(path: string, body: unknown) => (await (await post(path, body)).json()) as T,
     async *stream(path, body) {
       const response = await post(path, body)

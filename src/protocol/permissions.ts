@@ -23,6 +23,7 @@ export const permissions = {
   'GET /v1/markets/:netuid/epochs': 'read',
   'GET /v1/markets/:netuid/epochs/:epoch/neurons/:uid': 'read',
   'GET /v1/markets/:netuid/scores': 'read',
+  'GET /v1/markets/:netuid/audits/:epoch/:validator': 'operator',
   'GET /v1/accounts/:address': 'read',
   'GET /v1/hotkeys/:address': 'read',
   'GET /v1/blocks': 'read',

@@ -174,6 +174,7 @@ export function apiParts(over: Partial<ApiParts> = {}): ApiParts {
       scores: () => [],
       milestones: () => [],
       told: () => ({ kind: null, corpus: null }),
+      audit: async () => ({ records: 0, rootOk: true, phiOk: true, weightsOk: true, firstDifference: null }),
       watch: () => {},
     },
     tokenTable: memoryTable(),

@@ -40,6 +40,14 @@ export interface Milestone {
   event: 'ready' | 'first_completion' | 'first_epoch_paid'
   seconds: number
 }
+/** What came out when a validator's evidence of an epoch was computed again (mixture.md 6.7). */
+export interface AuditReport {
+  records: number
+  rootOk: boolean
+  phiOk: boolean
+  weightsOk: boolean
+  firstDifference: string | null
+}
 export interface NodeInfo {
   readonly version: string
   readonly startedAt: number
@@ -51,6 +59,8 @@ export interface NodeInfo {
   milestones(): Milestone[]
   /** What a hotkey's miner is, as it said itself; nulls while unknown. */
   told(hotkey: Hex): { kind: string | null; corpus: string | null }
+  /** @throws NodeError LEDGER_NOT_FOUND, VALIDATOR_NO_EVIDENCE, WIRE_* */
+  audit(netuid: number, epoch: bigint, validator: Hex): Promise<AuditReport>
   /** Called for each new quality point and milestone until the signal aborts. */
   watch(
     listener: (event: { type: 'quality'; point: QualityPoint } | { type: 'milestone'; milestone: Milestone }) => void,

@@ -1,6 +1,6 @@
 /** The node itself in JSON: status, roles, quality, scores, wallets, devices, PoW jobs, tokens. */
 import { Type, type Static } from 'typebox'
-import type { QualityPoint, ScoreRow } from '../ports/node-info.ts'
+import type { AuditReport, QualityPoint, ScoreRow } from '../ports/node-info.ts'
 import { HeadView } from './chain.ts'
 import { MarketView } from './market.ts'
 import { Address, address, Amount, Count, Hash, Nullable } from './text.ts'
@@ -89,3 +89,19 @@ export type PowJobView = Static<typeof PowJobView>
 
 export const TokenView = Type.Object({ token: Type.String(), coldkey: Address, role: Type.String(), expiresAt: Count })
 export type TokenView = Static<typeof TokenView>
+
+export const AuditView = Type.Object({
+  records: Count,
+  root_ok: Type.Boolean(),
+  phi_ok: Type.Boolean(),
+  weights_ok: Type.Boolean(),
+  first_difference: Nullable(Type.String()),
+})
+export type AuditView = Static<typeof AuditView>
+export const auditView = ({ records, rootOk, phiOk, weightsOk, firstDifference }: AuditReport): AuditView => ({
+  records,
+  root_ok: rootOk,
+  phi_ok: phiOk,
+  weights_ok: weightsOk,
+  first_difference: firstDifference,
+})
