@@ -7,6 +7,7 @@ import { expertCompute } from './expert.ts'
 import { mixtureCompute } from './mixture.ts'
 import { powCompute } from './pow.ts'
 import { signatureCompute } from './signature.ts'
+import { tensorCompute } from './tensor.ts'
 
 /** Each facade takes the exports it needs (`binding: never` here: what the addon exports is known once it is open). */
 const facades = {
@@ -15,6 +16,7 @@ const facades = {
   consensus: consensusCompute,
   mixture: mixtureCompute,
   expert: expertCompute,
+  tensor: tensorCompute,
 } satisfies { [Subject in keyof Compute]?: (binding: never) => Compute[Subject] }
 
 /** The subjects that the addon fills. */

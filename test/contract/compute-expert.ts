@@ -142,6 +142,63 @@ export function expertComputeContract(name: string, compute: ExpertCompute, kind
     })
   }
 
+  for (const { spec } of kinds.filter(({ spec: { kind } }) => kind === 'transformer' || kind === 'gru'))
+    describe(`ExpertCompute: ${name}, ${spec.kind} that trains`, () => {
+      test('learns: the loss falls, and the root changes with it', async () => {
+        const model = await ready(compute, spec)
+        const before = await model.root()
+        const first = await model.train({ steps: 5, budgetMs: 60_000, totalSteps: 100 })
+        const later = await model.train({ steps: 60, budgetMs: 60_000, totalSteps: 100 })
+        expect(first.steps).toBe(5)
+        expect(first.bytes).toBe(5 * 32 * 64)
+        expect(later.loss).toBeLessThan(0.8 * first.loss)
+        expect(await model.root()).not.toEqual(before)
+      })
+
+      test('a short slice does a part of a step, and the weights stay those of the last finished one', async () => {
+        const model = await ready(compute, spec)
+        const before = await leavesOf(model, probe, 0)
+        const slice = await model.train({ steps: 100, budgetMs: 0, totalSteps: 100 })
+        expect(slice.steps).toBe(0)
+        expect(slice.bytes).toBeGreaterThan(0)
+        expect(await leavesOf(model, probe, 0)).toEqual(before)
+      })
+
+      test('a checkpoint restores leaves, root and the course of training', async () => {
+        const model = await ready(compute, spec)
+        const checkpoint = await model.save()
+        const other = compute.model(spec, 999n)
+        await other.load(checkpoint)
+        await other.setText(text)
+        expect(await other.root()).toEqual(await model.root())
+        expect(await leavesOf(other, probe, 0)).toEqual(await leavesOf(model, probe, 0))
+        const weightsOnly = await model.save({ weightsOnly: true })
+        expect(weightsOnly.length).toBeLessThan(checkpoint.length / 2)
+        await other.load(weightsOnly)
+        expect(await other.root()).toEqual(await model.root())
+      })
+
+      test('refuses a checkpoint that is of another model, cut short, or not finite', async () => {
+        const model = await ready(compute, spec)
+        const checkpoint = await model.save()
+        const wider = compute.model(
+          spec.kind === 'gru' ? { ...spec, width: 48 } : { kind: 'transformer', width: 48, layers: 1, heads: 2, context: 64 },
+          1n,
+        )
+        const infinite = checkpoint.slice()
+        infinite.set([0, 0, 0x80, 0x7f], infinite.length - 4)
+        await expect(wider.load(checkpoint)).rejects.toMatchObject({ code: 'EXPERT_CHECKPOINT' })
+        await expect(model.load(checkpoint.subarray(0, -4))).rejects.toMatchObject({ code: 'EXPERT_CHECKPOINT' })
+        await expect(model.load(infinite)).rejects.toMatchObject({ code: 'EXPERT_CHECKPOINT' })
+        await expect(model.load(new Uint8Array(0))).rejects.toMatchObject({ code: 'EXPERT_CHECKPOINT' })
+      })
+
+      test('without text there is nothing to train on', async () => {
+        const slice = { steps: 1, budgetMs: 10, totalSteps: 1 }
+        await expect(compute.model(spec, 1n).train(slice)).rejects.toMatchObject({ code: 'EXPERT_NO_TEXT' })
+      })
+    })
+
   describe(`ExpertCompute: ${name}, formulas`, () => {
     test('the fallback is p0 of mixture.md 2.5, in leaf code', async () => {
       const artefact = await compute.fallbackArtefact([text])
@@ -188,11 +245,23 @@ export function expertComputeContract(name: string, compute: ExpertCompute, kind
       expect(await cost(true)).toBeLessThan(0.8 * (await cost(false)))
     })
 
+    test('a model of counts neither trains nor has checkpoints, and its root is zero', async () => {
+      const model = compute.model({ kind: 'order', order: 2, match: false }, 0n)
+      await expect(model.train({ steps: 1, budgetMs: 1, totalSteps: 1 })).rejects.toMatchObject({ code: 'EXPERT_KIND' })
+      await expect(model.save()).rejects.toMatchObject({ code: 'EXPERT_KIND' })
+      expect(await model.root()).toEqual(new Uint8Array(32))
+    })
+
     test('refuses specs outside their bounds', () => {
       const refused: ModelSpec[] = [
         { kind: 'order', order: 0, match: true },
         { kind: 'order', order: 9, match: true },
         { kind: 'order', order: -1, match: true },
+        { kind: 'transformer', width: 60, layers: 1, heads: 4, context: 64 },
+        { kind: 'transformer', width: 64, layers: 1, heads: 5, context: 64 },
+        { kind: 'transformer', width: 1_024, layers: 32, heads: 8, context: 64 },
+        { kind: 'gru', embedding: 0, width: 64, context: 64 },
+        { kind: 'gru', embedding: 64, width: 64, context: 1_000_000 },
       ]
       for (const spec of refused) expect(() => compute.model(spec, 0n)).toThrow(expect.objectContaining({ code: 'EXPERT_SPEC' }))
     })

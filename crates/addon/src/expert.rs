@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use expert::error::Error as ExpertError;
 use expert::model::{
-    CHECKPOINT_BYTES_MAX, CONTEXT_BYTES_MAX, LEAVES_MAX, Mode, Model, Shape, Slice, Spec, Stream, TEXT_BYTES_MAX,
+    CHECKPOINT_BYTES_MAX, CONTEXT_BYTES_MAX, GruShape, LEAVES_MAX, Mode, Model, Slice, Spec, Stream, TEXT_BYTES_MAX,
+    TransformerShape,
 };
 use expert::watch::Watch;
 use napi::bindgen_prelude::{BigInt, Env, Object, Result, Uint8Array};
@@ -54,6 +55,7 @@ pub struct NativeModelSpec {
 fn spec_of(spec: &NativeModelSpec) -> std::result::Result<Spec, ExpertError> {
     let missing = |name: &str| ExpertError::Spec(format!("a model of kind {} needs `{name}`", spec.kind));
     let size = |value: Option<u32>, name: &str| value.map(|size| size as usize).ok_or_else(|| missing(name));
+    let mode = if spec.exact == Some(true) { Mode::Exact } else { Mode::Fast };
     match spec.kind.as_str() {
         "order" => Ok(Spec::Order {
             order: size(spec.order, "order")?,
@@ -63,12 +65,18 @@ fn spec_of(spec: &NativeModelSpec) -> std::result::Result<Spec, ExpertError> {
             let artefact = spec.artefact.as_ref().ok_or_else(|| missing("artefact"))?;
             Ok(Spec::Fallback { artefact: artefact.to_vec() })
         }
-        "transformer" => Ok(Spec::Transformer(Shape {
+        "transformer" => Ok(Spec::Transformer(TransformerShape {
             width: size(spec.width, "width")?,
             layers: size(spec.layers, "layers")?,
             heads: size(spec.heads, "heads")?,
             context: size(spec.context, "context")?,
-            mode: if spec.exact == Some(true) { Mode::Exact } else { Mode::Fast },
+            mode,
+        })),
+        "gru" => Ok(Spec::Gru(GruShape {
+            embedding: size(spec.embedding, "embedding")?,
+            width: size(spec.width, "width")?,
+            context: size(spec.context, "context")?,
+            mode,
         })),
         other => Err(ExpertError::Spec(format!("there is no model of kind {other}"))),
     }

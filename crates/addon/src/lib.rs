@@ -12,3 +12,4 @@ mod job;
 mod mixture;
 mod pow;
 mod signature;
+mod tensor;

@@ -66,7 +66,7 @@ pub fn two_runs<N: Network>(make: impl Fn() -> N, steps: u64) -> [(Arc<Vec<f32>>
         let (mut done, mut first, mut last) = (0, None, 0.0);
         while done < steps {
             let slice = Slice { steps: steps - done, budget, total_steps: 200 };
-            let report = trainer.train(&text, &slice, &Unwatched, &|_| ()).unwrap();
+            let report = trainer.train(&text, &slice, &Unwatched, &|_, _| ()).unwrap();
             done += report.steps;
             first.get_or_insert(report.loss);
             last = report.loss;

@@ -7,14 +7,18 @@ pub mod model;
 pub mod order;
 pub mod watch;
 
+mod checkpoint;
 #[cfg(test)]
 mod gradient_check;
+mod gru;
 mod layout;
 mod network;
 mod optimizer;
 mod random;
 mod ranges;
 mod rates;
+mod root;
+mod softmax;
 mod threads;
 mod trainer;
 mod transformer;

@@ -4,16 +4,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
+use crate::checkpoint;
 use crate::error::Error;
 use crate::fallback::Fallback;
+use crate::gru::{self, Gru};
 use crate::leaf::LEAF_BYTES;
 use crate::order::{ORDER_MAX, Order};
+use crate::root;
 use crate::threads::{Purpose, each};
 use crate::trainer::{Learner, Trainer};
-use crate::transformer::{Trainable, Transformer};
+use crate::transformer::{self, Transformer};
 use crate::watch::Watch;
 
-pub use crate::transformer::Shape;
+pub use crate::gru::Shape as GruShape;
+pub use crate::transformer::Shape as TransformerShape;
 pub use tensor::matmul::Mode;
 
 /// Text one model may hold: 64 MiB, thirty times a domain of the network's corpus.
@@ -49,13 +53,38 @@ pub struct Report {
 pub enum Spec {
     Order { order: usize, matching: bool },
     Fallback { artefact: Vec<u8> },
-    Transformer(Shape),
+    Transformer(TransformerShape),
+    Gru(GruShape),
+}
+
+impl Spec {
+    /// What a checkpoint must be of; `exact` is no part of it, weights are weights.
+    fn words(&self) -> String {
+        match self {
+            Self::Order { order, matching } => format!("order {order} match {matching}"),
+            Self::Fallback { .. } => "fallback".into(),
+            Self::Transformer(TransformerShape { width, layers, heads, context, .. }) => {
+                format!("transformer {width}x{layers}x{heads} context {context}")
+            }
+            Self::Gru(GruShape { embedding, width, context, .. }) => {
+                format!("gru {embedding}x{width} context {context}")
+            }
+        }
+    }
 }
 
 /// An immutable model that answers.
 pub trait Predictor: Send + Sync {
     /// Leaves of positions `from..=context.len()`, each given the bytes before it; `from` is in range.
     fn predict(&self, context: &[u8], from: usize) -> Vec<u8>;
+    /// How many contexts are best computed together by one thread.
+    fn batch(&self) -> usize {
+        1
+    }
+    /// The same for several contexts and their first positions, with the same bits as one by one.
+    fn predict_together(&self, contexts: &[(&[u8], usize)]) -> Vec<Vec<u8>> {
+        contexts.iter().map(|&(context, from)| self.predict(context, from)).collect()
+    }
     fn open(self: Arc<Self>) -> Box<dyn Stream>;
 }
 
@@ -90,6 +119,8 @@ pub struct Model {
     snapshot: RwLock<Arc<dyn Predictor>>,
     parameters: AtomicU64,
     learner: Option<Mutex<Box<dyn Learner>>>,
+    /// The weights of the snapshot, for the root: it must not wait for a slice of training.
+    weights: RwLock<Arc<Vec<f32>>>,
     text: RwLock<Arc<Vec<u8>>>,
 }
 
@@ -110,7 +141,11 @@ impl Model {
                 (Arc::new(fallback), entries)
             }
             Spec::Transformer(shape) => {
-                let network = Trainable(Arc::new(Transformer::new(*shape)?));
+                let network = transformer::Trainable(Arc::new(Transformer::new(*shape)?));
+                trainable(learner.insert(Box::new(Trainer::new(network, seed))).as_ref())
+            }
+            Spec::Gru(shape) => {
+                let network = gru::Trainable(Arc::new(Gru::new(*shape)?));
                 trainable(learner.insert(Box::new(Trainer::new(network, seed))).as_ref())
             }
         };
@@ -118,6 +153,7 @@ impl Model {
             spec,
             snapshot: RwLock::new(snapshot),
             parameters: AtomicU64::new(parameters as u64),
+            weights: RwLock::new(learner.as_ref().map(|learner| Arc::clone(learner.weights())).unwrap_or_default()),
             learner: learner.map(Mutex::new),
             text: RwLock::default(),
         })
@@ -145,7 +181,7 @@ impl Model {
                 Ok(())
             }
             Spec::Fallback { .. } => Err(Error::Kind("the fallback learns from its artefact alone".into())),
-            Spec::Transformer(_) => {
+            Spec::Transformer(_) | Spec::Gru(_) => {
                 *self.text.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(text.to_vec());
                 Ok(())
             }
@@ -158,16 +194,17 @@ impl Model {
         let snapshot = self.snapshot();
         let total = contexts.len() as u64;
         let done = AtomicU64::new(0);
-        let items: Vec<(&Vec<u8>, usize)> = contexts.iter().zip(from.iter().copied()).collect();
-        let answers = each(Purpose::Answering, items, |(context, from)| {
+        let items: Vec<(&[u8], usize)> = contexts.iter().map(Vec::as_slice).zip(from.iter().copied()).collect();
+        let answers = each(Purpose::Answering, items.chunks(snapshot.batch()).collect(), |contexts| {
             if watch.cancelled() {
                 return Vec::new();
             }
-            let leaves = snapshot.predict(context, from);
-            watch.progress(done.fetch_add(1, Ordering::Relaxed) + 1, total);
+            let leaves = snapshot.predict_together(contexts);
+            let count = contexts.len() as u64;
+            watch.progress(done.fetch_add(count, Ordering::Relaxed) + count, total);
             leaves
         });
-        if watch.cancelled() { Err(Error::Cancelled) } else { Ok(answers) }
+        if watch.cancelled() { Err(Error::Cancelled) } else { Ok(answers.into_iter().flatten().collect()) }
     }
 
     fn learner(&self) -> Result<MutexGuard<'_, Box<dyn Learner>>, Error> {
@@ -183,21 +220,37 @@ impl Model {
     pub fn train(&self, slice: &Slice, watch: &dyn Watch) -> Result<Report, Error> {
         let mut learner = self.learner()?;
         let text = self.text.read().unwrap_or_else(PoisonError::into_inner).clone();
-        learner.train(&text, slice, watch, &|snapshot| self.publish(snapshot))
+        learner.train(&text, slice, watch, &|snapshot, weights| self.publish_step(snapshot, weights))
     }
 
-    /// The Merkle root of the weights; zero for models without.
+    fn publish_step(&self, snapshot: Arc<dyn Predictor>, weights: &Arc<Vec<f32>>) {
+        *self.weights.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(weights);
+        self.publish(snapshot);
+    }
+
+    /// The Merkle root of the weights of the last finished step; zero for models without.
     pub fn root(&self) -> [u8; 32] {
-        [0; 32]
+        let weights = self.weights.read().unwrap_or_else(PoisonError::into_inner).clone();
+        root::root(&weights)
     }
 
-    /// The weights as safetensors.
-    pub fn save(&self, _weights_only: bool) -> Result<Vec<u8>, Error> {
-        Err(Error::Kind("a model of counts has no checkpoint".into()))
+    /// A checkpoint as safetensors, of the last finished step; waits for a slice that is under way.
+    pub fn save(&self, weights_only: bool) -> Result<Vec<u8>, Error> {
+        let learner = self.learner()?;
+        let optimizer = if weights_only { None } else { Some(learner.optimizer()) };
+        checkpoint::save(&self.spec.words(), learner.layout(), learner.weights(), optimizer)
     }
 
-    pub fn load(&self, _checkpoint: &[u8]) -> Result<(), Error> {
-        Err(Error::Kind("a model of counts has no checkpoint".into()))
+    /// Goes on from a checkpoint of the same spec; without the optimiser's state training begins at step 0.
+    pub fn load(&self, bytes: &[u8]) -> Result<(), Error> {
+        if bytes.len() > CHECKPOINT_BYTES_MAX {
+            return Err(Error::Checkpoint(format!("a checkpoint has {CHECKPOINT_BYTES_MAX} bytes at most")));
+        }
+        let mut learner = self.learner()?;
+        let (weights, optimizer) = checkpoint::load(bytes, &self.spec.words(), learner.layout())?;
+        learner.restore(weights, optimizer);
+        self.publish_step(learner.predictor(), learner.weights());
+        Ok(())
     }
 
     /// A stream over the weights of the last finished step; it keeps them while it lives.

@@ -39,7 +39,7 @@ pub trait Learner: Send {
         text: &Arc<Vec<u8>>,
         slice: &Slice,
         watch: &dyn Watch,
-        publish: &dyn Fn(Arc<dyn Predictor>),
+        publish: &dyn Fn(Arc<dyn Predictor>, &Arc<Vec<f32>>),
     ) -> Result<Report, Error>;
 }
 
@@ -165,7 +165,7 @@ impl<N: Network> Learner for Trainer<N> {
         text: &Arc<Vec<u8>>,
         slice: &Slice,
         watch: &dyn Watch,
-        publish: &dyn Fn(Arc<dyn Predictor>),
+        publish: &dyn Fn(Arc<dyn Predictor>, &Arc<Vec<f32>>),
     ) -> Result<Report, Error> {
         if text.is_empty() {
             return Err(Error::NoText);
@@ -202,7 +202,7 @@ impl<N: Network> Learner for Trainer<N> {
             rounds_done += count as u32;
             if self.round == self.rounds() {
                 self.finish_step(slice.total_steps);
-                publish(self.predictor());
+                publish(self.predictor(), &self.weights);
                 report.steps += 1;
                 watch.progress(report.steps, slice.steps);
             }

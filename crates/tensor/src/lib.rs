@@ -6,3 +6,4 @@ pub mod error;
 pub mod exact;
 pub mod kernels;
 pub mod matmul;
+pub mod narrow;

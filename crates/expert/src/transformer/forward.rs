@@ -4,6 +4,7 @@ use tensor::matmul::Into;
 
 use super::{Shape, Transformer, attention};
 use crate::layout::BOS;
+use crate::softmax::softmax_loss;
 
 /// What one layer keeps of a window. Rows are positions.
 #[derive(Default)]
@@ -175,25 +176,4 @@ impl Transformer {
             },
         );
     }
-}
-
-/// Turns rows of 256 logits into probabilities; gives the summed −ln p of the window's bytes.
-pub fn softmax_loss(logits: &mut [f32], window: &[u8]) -> f64 {
-    let mut loss = 0.0;
-    vectorised(
-        #[inline(always)]
-        || {
-            for (row, &byte) in logits.chunks_exact_mut(256).zip(window) {
-                let most = kernels::largest(row);
-                let right = row[usize::from(byte)] - most;
-                let sum = kernels::exp_sum(row, most);
-                let scale = 1.0 / sum;
-                for p in row.iter_mut() {
-                    *p *= scale;
-                }
-                loss += f64::from(kernels::ln(sum)) - f64::from(right);
-            }
-        },
-    );
-    loss
 }

@@ -9,8 +9,9 @@ use tensor::matmul::{Into, View, ViewMut, multiply};
 use super::{Layer, Transformer};
 use crate::error::Error;
 use crate::layout::BOS;
-use crate::leaf::{LEAF_BYTES, code_of_single};
+use crate::leaf::LEAF_BYTES;
 use crate::model::{Predictor, Stream, check_extend};
+use crate::softmax::leaves_of_logits;
 
 /// Rows computed together: enough to fill the products, few enough to stay in the caches.
 const CHUNK: usize = 256;
@@ -211,24 +212,6 @@ impl Snapshot {
 /// The oldest position in the window of `position`, the beginning apart once it has slid out.
 fn oldest(position: usize, window: usize) -> usize {
     if position < window { 0 } else { position + 2 - window }
-}
-
-/// Leaf codes of rows of 256 logits.
-pub fn leaves_of_logits(logits: &mut [f32], leaves: &mut [u8]) {
-    vectorised(
-        #[inline(always)]
-        || {
-            let mut room = [0.0_f32; 256];
-            for (row, leaf) in logits.chunks_exact(256).zip(leaves.chunks_exact_mut(LEAF_BYTES)) {
-                let most = kernels::largest(row);
-                room.copy_from_slice(row);
-                let log_sum = most + kernels::ln(kernels::exp_sum(&mut room, most));
-                for (code, logit) in leaf.iter_mut().zip(row) {
-                    *code = code_of_single(log_sum - logit);
-                }
-            }
-        },
-    );
 }
 
 impl Predictor for Snapshot {

@@ -1,0 +1,170 @@
+//! Answers of a GRU. Contexts of one call run in step, longest first; a stream keeps every state, so that it can rewind.
+use std::sync::Arc;
+
+use tensor::kernels::vectorised;
+use tensor::narrow;
+
+use super::Gru;
+use super::forward::cell;
+use crate::error::Error;
+use crate::layout::BOS;
+use crate::leaf::LEAF_BYTES;
+use crate::model::{Predictor, Stream, check_extend};
+use crate::softmax::leaves_of_logits;
+
+/// Contexts that run in step on one thread.
+const BATCH: usize = 8;
+
+/// A GRU with the weights of one training step.
+pub struct Snapshot {
+    network: Arc<Gru>,
+    weights: Arc<Vec<f32>>,
+    /// embedding·W + b of every token: one row of gates each, so that no product with the input is left to do.
+    inputs: Vec<f32>,
+}
+
+/// Memory of rows in step.
+struct Work {
+    gates: Vec<f32>,
+    recurrent: Vec<f32>,
+    inner: Vec<f32>,
+    logits: Vec<f32>,
+}
+
+impl Snapshot {
+    pub fn new(network: Arc<Gru>, weights: Arc<Vec<f32>>) -> Self {
+        let width = network.shape.width;
+        let embedding = &weights[network.embedding.clone()];
+        let mut inputs = vec![0.0; embedding.len() / network.shape.embedding * 3 * width];
+        let (input, bias) = (&weights[network.input.clone()], &weights[network.input_bias.clone()]);
+        network.linear(embedding, input, bias, &mut inputs);
+        Self { network, weights, inputs }
+    }
+
+    fn work(&self, rows: usize) -> Work {
+        let width = self.network.shape.width;
+        Work {
+            gates: vec![0.0; rows * 3 * width],
+            recurrent: vec![0.0; rows * 3 * width],
+            inner: vec![0.0; rows * width],
+            logits: vec![0.0; rows * 256],
+        }
+    }
+
+    /// One time: `before` and `after` are states of the tokens' rows.
+    fn step(&self, work: &mut Work, tokens: &[usize], before: &[f32], after: &mut [f32]) {
+        let (net, width) = (&*self.network, self.network.shape.width);
+        let recurrent = &mut work.recurrent[..tokens.len() * 3 * width];
+        narrow::multiply(net.shape.mode, before, &self.weights[net.recurrent.clone()], recurrent, width);
+        let bias = &self.weights[net.recurrent_bias.clone()];
+        let (gates, inner) = (&mut work.gates, &mut work.inner);
+        vectorised(
+            #[inline(always)]
+            || {
+                for (w, &token) in tokens.iter().enumerate() {
+                    let gates = &mut gates[w * 3 * width..][..3 * width];
+                    gates.copy_from_slice(&self.inputs[token * 3 * width..][..3 * width]);
+                    let row = w * width..(w + 1) * width;
+                    let u = &recurrent[w * 3 * width..][..3 * width];
+                    cell(gates, u, bias, &before[row.clone()], &mut inner[row.clone()], &mut after[row]);
+                }
+            },
+        );
+    }
+
+    /// Leaves of the given states.
+    fn write(&self, work: &mut Work, states: &[f32], leaves: &mut [u8]) {
+        let (net, width) = (&*self.network, self.network.shape.width);
+        let rows = states.len() / width;
+        let logits = &mut work.logits[..rows * 256];
+        // The narrow product again: a leaf must not depend on how many rows were computed beside it.
+        narrow::multiply(net.shape.mode, states, &self.weights[net.output.clone()], logits, width);
+        for row in logits.chunks_exact_mut(256) {
+            tensor::kernels::add(row, &self.weights[net.output_bias.clone()]);
+        }
+        leaves_of_logits(logits, leaves);
+    }
+
+    /// Runs up to `BATCH` contexts in step; rows are ordered by length, longest first, so that those that go on lead.
+    fn together(&self, contexts: &[(&[u8], usize)]) -> Vec<Vec<u8>> {
+        let width = self.network.shape.width;
+        let mut order: Vec<usize> = (0..contexts.len()).collect();
+        order.sort_by_key(|&i| std::cmp::Reverse(contexts[i].0.len()));
+        let mut leaves: Vec<Vec<u8>> =
+            contexts.iter().map(|(context, from)| vec![0; (context.len() - from + 1) * LEAF_BYTES]).collect();
+        let mut work = self.work(contexts.len());
+        let mut before = vec![0.0; contexts.len() * width];
+        let mut after = before.clone();
+        let longest = order.first().map_or(0, |&i| contexts[i].0.len() + 1);
+        for t in 0..longest {
+            let going = order.iter().take_while(|&&i| contexts[i].0.len() >= t).count();
+            let tokens: Vec<usize> = order[..going]
+                .iter()
+                .map(|&i| if t == 0 { usize::from(BOS) } else { usize::from(contexts[i].0[t - 1]) })
+                .collect();
+            self.step(&mut work, &tokens, &before[..going * width], &mut after[..going * width]);
+            std::mem::swap(&mut before, &mut after);
+            for (row, &i) in order[..going].iter().enumerate().filter(|&(_, &i)| t >= contexts[i].1) {
+                let leaf = &mut leaves[i][(t - contexts[i].1) * LEAF_BYTES..][..LEAF_BYTES];
+                self.write(&mut work, &before[row * width..][..width], leaf);
+            }
+        }
+        leaves
+    }
+}
+
+impl Predictor for Snapshot {
+    fn predict(&self, context: &[u8], from: usize) -> Vec<u8> {
+        self.together(&[(context, from)]).swap_remove(0)
+    }
+
+    fn batch(&self) -> usize {
+        BATCH
+    }
+
+    fn predict_together(&self, contexts: &[(&[u8], usize)]) -> Vec<Vec<u8>> {
+        contexts.chunks(BATCH).flat_map(|contexts| self.together(contexts)).collect()
+    }
+
+    fn open(self: Arc<Self>) -> Box<dyn Stream> {
+        let work = self.work(1);
+        Box::new(GruStream { snapshot: self, work, bytes: Vec::new(), states: Vec::new() })
+    }
+}
+
+struct GruStream {
+    snapshot: Arc<Snapshot>,
+    work: Work,
+    bytes: Vec<u8>,
+    /// The state after the beginning, then after each byte.
+    states: Vec<f32>,
+}
+
+impl Stream for GruStream {
+    fn extend(&mut self, position: usize, bytes: &[u8], want: usize) -> Result<Vec<u8>, Error> {
+        check_extend(self.bytes.len(), position, bytes.len(), want)?;
+        let width = self.snapshot.network.shape.width;
+        self.bytes.truncate(position);
+        self.bytes.extend_from_slice(bytes);
+        self.states.truncate((position + 1) * width);
+        while self.states.len() < (self.bytes.len() + 1) * width {
+            let t = self.states.len() / width;
+            let (token, before) = match t {
+                0 => (usize::from(BOS), vec![0.0; width]),
+                _ => (usize::from(self.bytes[t - 1]), self.states[(t - 1) * width..].to_vec()),
+            };
+            self.states.resize((t + 1) * width, 0.0);
+            self.snapshot.step(&mut self.work, &[token], &before, &mut self.states[t * width..]);
+        }
+        let mut leaves = vec![0; want * LEAF_BYTES];
+        let from = self.bytes.len() + 1 - want;
+        for (state, leaf) in self.states[from * width..].chunks_exact(width).zip(leaves.chunks_exact_mut(LEAF_BYTES)) {
+            self.snapshot.write(&mut self.work, state, leaf);
+        }
+        Ok(leaves)
+    }
+
+    fn len(&self) -> usize {
+        self.bytes.len()
+    }
+}
