@@ -1,4 +1,4 @@
-/** The contract of experts on the native models: counts with match, transformer, and the public fallback. */
+/** The contract of experts on the native models: counts with match, recurrent, transformer, and the public fallback. */
 import { nativeExpert } from '../../src/experts/native-expert.ts'
 import { loadAddon } from '../../src/native/addon.ts'
 import { utf8 } from '../../src/protocol/bytes.ts'
@@ -20,3 +20,4 @@ async function made(spec: ModelSpec, steps: number): Promise<Expert> {
 expertContract('native, order 5 with match', async () => await made({ kind: 'order', order: 5, match: true }, 0))
 expertContract('native, transformer', async () => await made({ kind: 'transformer', width: 32, layers: 2, heads: 4, context: 288 }, 5))
 expertContract('native, public fallback', async () => await made({ kind: 'fallback', artefact: await expert.fallbackArtefact([text]) }, 0))
+expertContract('native, GRU', async () => await made({ kind: 'gru', embedding: 32, width: 32, context: 288 }, 5))
