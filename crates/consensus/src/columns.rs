@@ -2,12 +2,14 @@
 //! ranges run in parallel; what they add up per row (trust, dividends) is exact, whatever the order.
 use std::ops::Range;
 
-use crate::fixed::{mul, ratio, to_u16};
+use crate::fixed::{Divisor, mul, to_u16};
 use crate::input::{Input, Rows};
 use crate::median::{Electorate, Vote};
 
-/// Columns gathered at a time: the working set of a block of 4,096 rows stays in a core's own cache.
-const BLOCK: usize = 16;
+/// Columns gathered at a time: two cache lines of each row's values, and lists that stay in a core's own cache.
+const BLOCK: usize = 64;
+/// Entries between the lists of two columns: a cache line and a half.
+const PADDING: usize = 48;
 
 /// What every column reads.
 pub struct Shared<'a> {
@@ -15,7 +17,7 @@ pub struct Shared<'a> {
     /// A of step 4.
     pub active_stake: &'a [u64],
     /// Σ of the usable weights of each row; 0 where the row has none or no permit.
-    pub row_sums: &'a [u64],
+    pub row_sums: &'a [Divisor],
     pub electorate: &'a Electorate,
     /// Weight of the old bonds, I32F32.
     pub old: u64,
@@ -30,39 +32,50 @@ pub fn stale(input: &Input<'_>, i: usize, j: usize) -> bool {
 }
 
 /// Columns of a block as lists of (row, value), rows increasing.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Lists {
     lens: [usize; BLOCK],
     rows: Vec<u16>,
-    values: Vec<u64>,
+    values: Vec<u16>,
     capacity: usize,
+}
+
+impl Default for Lists {
+    fn default() -> Self {
+        Self { lens: [0; BLOCK], rows: Vec::new(), values: Vec::new(), capacity: 0 }
+    }
 }
 
 impl Lists {
     fn clear(&mut self, capacity: usize) {
-        self.capacity = capacity;
+        // Lists a power of two apart would all fall in the same few sets of the cache.
+        self.capacity = capacity + PADDING;
         self.lens = [0; BLOCK];
-        self.rows.resize(BLOCK * capacity, 0);
-        self.values.resize(BLOCK * capacity, 0);
+        self.rows.resize(BLOCK * self.capacity, 0);
+        self.values.resize(BLOCK * self.capacity, 0);
     }
 
     #[inline]
-    fn push(&mut self, column: usize, row: usize, value: u64) {
+    fn push(&mut self, column: usize, row: usize, value: u16) {
         let at = column * self.capacity + self.lens[column];
         self.rows[at] = row as u16;
         self.values[at] = value;
         self.lens[column] += 1;
     }
 
-    fn column(&mut self, column: usize) -> (&[u16], &mut [u64]) {
+    fn column(&self, column: usize) -> (&[u16], &[u16]) {
         let range = column * self.capacity..column * self.capacity + self.lens[column];
-        (&self.rows[range.clone()], &mut self.values[range])
+        (&self.rows[range.clone()], &self.values[range])
     }
 }
 
 /// The entries of row `i` in the columns of `block`.
 fn within<'a>(rows: &Rows<'a>, i: usize, block: &Range<usize>) -> (&'a [u16], &'a [u16]) {
     let (uids, values) = rows.row(i);
+    if uids.len() + 1 == rows.offsets.len() {
+        // A full row holds every uid at its own place.
+        return (&uids[block.clone()], &values[block.clone()]);
+    }
     let from = uids.partition_point(|&uid| usize::from(uid) < block.start);
     let to = from + uids[from..].partition_point(|&uid| usize::from(uid) < block.end);
     (&uids[from..to], &values[from..to])
@@ -90,6 +103,7 @@ pub struct Task {
     weights: Lists,
     old_bonds: Lists,
     votes: Vec<Vote>,
+    scaled: Vec<u64>,
     column: Vec<(u16, u64)>,
 }
 
@@ -118,15 +132,15 @@ impl Task {
         }
     }
 
-    /// Step 5: normalised weights of rows with a permit, without the diagonal and stale entries.
+    /// Step 5: weights of rows with a permit, without the diagonal and stale entries; not yet divided by their row's sum.
     fn gather_weights(&mut self, shared: &Shared<'_>, block: &Range<usize>) {
         self.weights.clear(shared.row_sums.len());
-        for (i, &sum) in shared.row_sums.iter().enumerate().filter(|&(_, &sum)| sum != 0) {
+        for (i, _) in shared.row_sums.iter().enumerate().filter(|&(_, sum)| sum.by() != 0) {
             let (uids, values) = within(&shared.input.weights, i, block);
             for (&uid, &value) in uids.iter().zip(values) {
                 let j = usize::from(uid);
                 if value != 0 && j != i && !stale(&shared.input, i, j) {
-                    self.weights.push(j - block.start, i, (u64::from(value) << 32) / sum);
+                    self.weights.push(j - block.start, i, value);
                 }
             }
         }
@@ -141,20 +155,23 @@ impl Task {
             for (&uid, &value) in uids.iter().zip(values) {
                 let j = usize::from(uid);
                 if value != 0 && !stale(&shared.input, i, j) {
-                    self.old_bonds.push(j - block.start, i, u64::from(value));
+                    self.old_bonds.push(j - block.start, i, value);
                 }
             }
         }
     }
 
-    /// Steps 6 to 9 and the product of 11: leaves A·W of the clipped weights in the weight list.
+    /// The division of step 5, steps 6 to 9 and the product of 11: leaves A·W of the clipped weights in `scaled`.
     fn clip(&mut self, shared: &Shared<'_>, column: usize) {
         let (rows, weights) = self.weights.column(column);
         let share = &shared.electorate.share;
         self.votes.clear();
+        self.scaled.clear();
         let mut prerank = 0;
-        for (&row, &weight) in rows.iter().zip(weights.iter()) {
+        for (&row, &weight) in rows.iter().zip(weights) {
             let i = usize::from(row);
+            let weight = shared.row_sums[i].quotient(u64::from(weight) << 32);
+            self.scaled.push(weight);
             prerank += mul(shared.active_stake[i], weight);
             if share[i] != 0 {
                 self.votes.push((weight, share[i]));
@@ -162,7 +179,7 @@ impl Task {
         }
         let consensus = shared.electorate.median(&mut self.votes);
         let mut rank = 0;
-        for (&row, weight) in rows.iter().zip(weights) {
+        for (&row, weight) in rows.iter().zip(&mut self.scaled) {
             let i = usize::from(row);
             let clipped = (*weight).min(consensus);
             self.validator_trust[i] += clipped;
@@ -177,10 +194,10 @@ impl Task {
     /// Steps 10 to 12 and the values of 16: the moving average of new and old bonds, normalised.
     fn average(&mut self, shared: &Shared<'_>, column: usize) {
         // The sum of A·W over the column is its rank.
-        let new_sum = *self.ranks.last().unwrap_or(&0);
-        let (new_rows, new) = self.weights.column(column);
+        let new_sum = Divisor::new(*self.ranks.last().unwrap_or(&0));
+        let ((new_rows, _), new) = (self.weights.column(column), &self.scaled);
         let (old_rows, old) = self.old_bonds.column(column);
-        let old_sum: u64 = old.iter().sum();
+        let old_sum = Divisor::new(old.iter().map(|&bond| u64::from(bond)).sum());
         self.column.clear();
         let (mut a, mut b, mut sum, mut largest) = (0, 0, 0, 0);
         while a < new.len() || b < old.len() {
@@ -190,12 +207,12 @@ impl Task {
             let mut value = 0;
             if new_row == row {
                 if new[a] != 0 {
-                    value += mul(shared.new, ratio(new[a], new_sum));
+                    value += mul(shared.new, new_sum.ratio(new[a]));
                 }
                 a += 1;
             }
             if old_row == row {
-                value += mul(shared.old, (old[b] << 32) / old_sum);
+                value += mul(shared.old, old_sum.quotient(u64::from(old[b]) << 32));
                 b += 1;
             }
             if value != 0 {
@@ -205,12 +222,13 @@ impl Task {
             }
         }
         // Division keeps the order, so the largest stays the largest.
-        let top = if sum == 0 { 0 } else { ratio(largest, sum) };
+        let sum = Divisor::new(sum);
+        let top = Divisor::new(if sum.by() == 0 { 0 } else { sum.ratio(largest) });
         for &(row, value) in &self.column {
-            let ema = ratio(value, sum);
+            let ema = sum.ratio(value);
             self.rows.push(row);
             self.ema_less_one.push((ema - 1) as u32);
-            self.bonds.push(to_u16(ratio(ema, top)));
+            self.bonds.push(to_u16(top.ratio(ema)));
         }
         self.starts.push(self.rows.len());
     }

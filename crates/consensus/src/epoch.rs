@@ -3,7 +3,7 @@ use rayon::prelude::*;
 
 use crate::columns::{Shared, Task, stale};
 use crate::error::Error;
-use crate::fixed::{ONE, normalise, ratio, to_u16};
+use crate::fixed::{Divisor, ONE, normalise, ratio, to_u16};
 use crate::input::Input;
 use crate::median::Electorate;
 use crate::output::{Output, OwnedRows};
@@ -18,7 +18,7 @@ const MILLION: u64 = 1_000_000;
 #[derive(Debug, Default)]
 pub struct Workspace {
     tasks: Vec<Task>,
-    row_sums: Vec<u64>,
+    row_sums: Vec<Divisor>,
     electorate: Electorate,
 }
 
@@ -136,18 +136,18 @@ fn elect(electorate: &mut Electorate, active_stake: &[u64], kappa: u16) {
 }
 
 /// The sums of step 5, over what is left of each row.
-fn sum_rows(sums: &mut Vec<u64>, input: &Input<'_>) {
+fn sum_rows(sums: &mut Vec<Divisor>, input: &Input<'_>) {
     sums.clear();
     sums.extend(input.validator_permit.iter().enumerate().map(|(i, &permit)| {
         if permit == 0 {
-            return 0;
+            return Divisor::default();
         }
         let (uids, values) = input.weights.row(i);
         let kept = uids.iter().zip(values).filter(|&(&uid, _)| {
             let j = usize::from(uid);
             j != i && !stale(input, i, j)
         });
-        kept.map(|(_, &value)| u64::from(value)).sum()
+        Divisor::new(kept.map(|(_, &value)| u64::from(value)).sum())
     }));
 }
 

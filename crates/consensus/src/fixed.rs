@@ -16,6 +16,38 @@ pub const fn ratio(a: u64, b: u64) -> u64 {
     if a < ONE { (a << 32) / b } else { (((a as u128) << 32) / b as u128) as u64 }
 }
 
+/// A divisor that many numbers share: the quotient by a product with the reciprocal, exact after one correction.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Divisor {
+    by: u64,
+    reciprocal: u64,
+}
+
+impl Divisor {
+    /// `by` must not be 0, else every quotient is meaningless.
+    pub const fn new(by: u64) -> Self {
+        Self { by, reciprocal: if by == 0 { 0 } else { u64::MAX / by } }
+    }
+
+    /// The divisor itself.
+    pub const fn by(self) -> u64 {
+        self.by
+    }
+
+    /// n / by. The reciprocal is less than one unit too small, so its quotient is right or one too small.
+    #[inline]
+    pub const fn quotient(self, n: u64) -> u64 {
+        let near = ((n as u128 * self.reciprocal as u128) >> 64) as u64;
+        near + (n - near * self.by >= self.by) as u64
+    }
+
+    /// (a << 32) / by, truncated: a in I32F32 divided by `by` in I32F32.
+    #[inline]
+    pub const fn ratio(self, a: u64) -> u64 {
+        if a < ONE { self.quotient(a << 32) } else { ratio(a, self.by) }
+    }
+}
+
 /// u16(x) = truncate(x · 65535), for x ≤ 1.
 #[inline]
 pub const fn to_u16(x: u64) -> u16 {
@@ -46,6 +78,21 @@ mod tests {
     fn a_quotient_above_one_is_exact_too() {
         assert_eq!(ratio(2 * ONE, ONE), 2 * ONE);
         assert_eq!(ratio(ONE, 3 * ONE), ONE / 3);
+    }
+
+    #[test]
+    fn a_reciprocal_divides_exactly() {
+        let mut state = 3_u64;
+        for round in 0..400_000_u32 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let by = (state >> (round % 63)).max(1);
+            let near = (state.rotate_left(17) / by).saturating_mul(by);
+            let divisor = Divisor::new(by);
+            for n in [state, state.rotate_left(31), u64::MAX, near, near.wrapping_sub(1), 0, by - 1, by] {
+                assert_eq!(divisor.quotient(n), n / by, "{n} / {by}");
+            }
+        }
+        assert_eq!(Divisor::new(3 * ONE).ratio(ONE), ONE / 3);
     }
 
     #[test]
