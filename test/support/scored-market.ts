@@ -49,6 +49,18 @@ export function inventedText(seed: number, bytes: number): Uint8Array {
   return Buffer.from(text).subarray(0, bytes)
 }
 
+/** The expert of tests with its answers kept: what it says depends on the two bytes before alone. */
+class KeptNgram extends NgramExpert {
+  readonly #leaves = new Map<number, Uint8Array>()
+
+  override leaf(context: Uint8Array, t: number): Uint8Array {
+    const key = t < 2 ? -1 - t * 256 - (context[0] ?? 0) : (context[t - 2] ?? 0) * 256 + (context[t - 1] ?? 0)
+    const leaf = this.#leaves.get(key) ?? super.leaf(context, t)
+    this.#leaves.set(key, leaf)
+    return leaf
+  }
+}
+
 export type Behaviour = 'honest' | 'silent' | 'inflates' | 'malformed' | 'garbage'
 export interface TestMiner {
   signer: Signer
@@ -139,7 +151,7 @@ export class ScoredMarket {
     this.#setup = setup
     this.ledger = new ScriptedLedger({ sequenceLength: 256, tempo: setup.tempo ?? 9 })
     this.#draw = rng(setup.seed)
-    this.fallback = new NgramExpert({ text: setup.fallback })
+    this.fallback = new KeptNgram({ text: setup.fallback })
     this.hub.access.set(this.hotkey, { registered: true, permit: true, admitted: true, share: 1 })
     this.ledger.neurons.push(neuronOf({ uid: 0, hotkey: this.hotkey, permit: true, stake: this.ledger.market.validatorStakeMinimum }))
     for (const [i, { text, behaviour = 'honest' }] of setup.miners.entries()) {
@@ -147,7 +159,7 @@ export class ScoredMarket {
       const miner: TestMiner = { signer, hotkey: toHex(signer.publicKey), uid: i + 1, behaviour, commits: 0 }
       this.miners.push(miner)
       const network = this.hub.join(signer.publicKey)
-      serveMiner(miner, network, new NgramExpert({ text }), setup.mixture, this.#draw)
+      serveMiner(miner, network, new KeptNgram({ text }), setup.mixture, this.#draw)
       const model = { root: '00'.repeat(32), class: 4, sequenceLength: 256, height: 0 }
       this.ledger.neurons.push(neuronOf({ uid: miner.uid, hotkey: miner.hotkey, addresses: network.addresses(), model }))
     }

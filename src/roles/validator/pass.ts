@@ -12,7 +12,7 @@ import type { ExpertMethod } from '../../protocol/expert-messages.ts'
 import type { MixtureCompute, Model } from '../../protocol/ports/compute.ts'
 import type { Ledger } from '../../protocol/ports/ledger.ts'
 import type { Answer, Network } from '../../protocol/ports/network.ts'
-import type { Clock } from '../../protocol/ports/platform.ts'
+import type { Clock, Log } from '../../protocol/ports/platform.ts'
 import { judge, stepOf } from '../../scoring/answers.ts'
 import type { Judged } from '../../scoring/answers.ts'
 import { testedPosition } from '../../scoring/causality.ts'
@@ -38,6 +38,8 @@ export interface PassPlan {
   /** Bytes of a span. */
   length: number
   miners: readonly Miner[]
+  /** How much more time everybody gets because this side is busy: 1 or more. */
+  strain: number
 }
 export interface PassParts {
   ledger: Pick<Ledger, 'query'>
@@ -48,6 +50,7 @@ export interface PassParts {
   watch: ChainWatch
   book: MinerBook
   clock: Pick<Clock, 'monotonic'>
+  log: Log
   /** Claims of one pass at a time. */
   claiming: Turn
 }
@@ -140,13 +143,14 @@ async function ask(
   miner: Miner,
   body: Uint8Array,
   call: { netuid: number; deadlineMs: number; signal: AbortSignal },
-  network: Pick<Network, 'call'>,
+  { network, log }: Pick<PassParts, 'network' | 'log'>,
 ): Promise<Answer | null> {
   try {
     const answer = await network.call(miner.target, method, body, call)
     return answer.body.length > 0 && answer.body.length <= expertRules[method].answerBytesMax ? answer : null
-  } catch {
+  } catch (error) {
     call.signal.throwIfAborted()
+    log.debug('a miner does not answer', { uid: miner.uid, method, reason: error instanceof Error ? error.message : String(error) })
     return null
   }
 }
@@ -160,14 +164,14 @@ async function claim(
 ): Promise<void> {
   const { netuid, length } = plan
   const bytes = asked.length * (length + FILLER_BYTES)
-  const due = miner.rttMs + (COMPUTE_FACTOR * bytes * 1_000) / Math.max(1, miner.rate) + options.commitSlackMs
+  const due = miner.rttMs + (COMPUTE_FACTOR * bytes * 1_000) / Math.max(1, miner.rate) + options.commitSlackMs * plan.strain
   const call = { netuid, deadlineMs: Math.ceil(Math.min(due, options.callTimeoutMs)), signal }
   const begun = parts.clock.monotonic()
   await Promise.all(
     asked.map(async (query) => {
       const { span, filler } = query
       const body = encodeQuery({ queryId: span.queryId, length, filler, span: span.text.subarray(0, length - 1) })
-      query.commit = await ask('expert.claim', miner, body, call, parts.network)
+      query.commit = await ask('expert.claim', miner, body, call, parts)
     }),
   )
   if (!asked.every(({ commit }) => commit !== null)) return
@@ -189,12 +193,12 @@ async function reveal(
     query.positions = openings(mark, { queryId, uid: miner.uid, length: plan.length, swaps: swaps.map(testedPosition) })
   }
   if (!asked.every(({ commit }) => commit !== null)) return
-  const deadlineMs = Math.ceil(miner.rttMs + options.revealLimitMs)
+  const deadlineMs = Math.ceil(miner.rttMs + options.revealLimitMs * plan.strain)
   const call = { netuid: plan.netuid, deadlineMs, signal }
   await Promise.all(
     asked.map(async (query) => {
       const body = encodeChallenge({ queryId: query.span.queryId, height: BigInt(height), positions: query.positions })
-      query.reveal = await ask('expert.reveal', miner, body, call, parts.network)
+      query.reveal = await ask('expert.reveal', miner, body, call, parts)
       if (query.reveal !== null) parts.book.measureDistance({ hotkey: toHex(miner.hotkey) }, query.reveal)
     }),
   )

@@ -36,6 +36,13 @@ import type { WeightsStatus } from './weights-cycle.ts'
 /** Miners of one pass: their records fit one durable append. A larger market is scored in drawn parts. */
 const PASS_MINERS_MAX = 1_024
 
+/** Bounds and steps of the time that a busy machine gives. */
+const STRAIN_MAX = 4
+const STRAIN_RISE = 2
+const STRAIN_FALL = 0.75
+/** Weight of the newest pass in the blocks that one takes. */
+const PASS_BLOCKS_WEIGHT = 1 / 4
+
 export interface ValidatorParts {
   ledger: Ledger
   /** Bound to this validator's hotkey. */
@@ -111,6 +118,10 @@ export class Validator {
   #epochPasses = 0
   /** Height at which unknown miners were last asked. */
   #askedAt = -1
+  /** How much more time a busy machine gives to all; rises when a pass is given up, falls with each that counts. */
+  #strain = 1
+  /** Blocks that a pass takes, as measured. */
+  #passBlocks = 1
   /** After a failure nothing begins before this height. */
   #restUntil = 0
 
@@ -224,7 +235,8 @@ export class Validator {
       }
       return
     }
-    if (left <= last + 1 || this.#watch.tip.height < this.#restUntil) return
+    // What cannot end before the commitment would hold it up, or be lost.
+    if (left <= last + Math.max(1, Math.ceil(this.#passBlocks)) || this.#watch.tip.height < this.#restUntil) return
     const { passesInFlight, passesPerEpoch, minersMin } = this.#options
     const known = here.book.known()
     const miners = this.#drawn(known.filter(({ uid }) => !isOut(evidence.tally, uid)))
@@ -251,7 +263,7 @@ export class Validator {
     const { netuid } = this.#options
     const { ledger, network, mixture, fallback, clock, log } = this.#parts
     const { seed } = evidence
-    const begun = clock.monotonic()
+    const begun = { ms: clock.monotonic(), height: this.#watch.tip.height }
     try {
       const parts = {
         ledger,
@@ -262,9 +274,10 @@ export class Validator {
         watch: this.#watch,
         book: here.book,
         clock,
+        log,
         claiming: this.#claiming,
       }
-      const plan = { netuid, pass: evidence.takePass(), seed, length: here.length, miners }
+      const plan = { netuid, pass: evidence.takePass(), seed, length: here.length, miners, strain: this.#strain }
       const outcome = await runPass(plan, this.#options, parts, signal)
       const counted = await evidence.addPass(seed, outcome.records, (statistics, tally) => {
         for (const game of outcome.games) addGame(statistics, tally, outcome.positions, game)
@@ -274,9 +287,14 @@ export class Validator {
         this.#status.discarded += 1
         return
       }
-      await this.#recorded(outcome, (clock.monotonic() - begun) / 1_000)
+      this.#strain = Math.max(1, this.#strain * STRAIN_FALL)
+      this.#passBlocks += (this.#watch.tip.height - begun.height - this.#passBlocks) * PASS_BLOCKS_WEIGHT
+      await this.#recorded(outcome, (clock.monotonic() - begun.ms) / 1_000)
     } catch (error) {
       if (signal.aborted) return
+      // Repeated with fresh spans: it does not count as one of the epoch's, and gives everybody more time.
+      this.#epochPasses = Math.max(0, this.#epochPasses - 1)
+      this.#strain = Math.min(STRAIN_MAX, this.#strain * STRAIN_RISE)
       this.#status.discarded += 1
       this.#restUntil = this.#watch.tip.height + 1
       this.#fail('a pass is given up', error)
