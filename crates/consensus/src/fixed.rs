@@ -26,7 +26,11 @@ pub struct Divisor {
 impl Divisor {
     /// `by` must not be 0, else every quotient is meaningless.
     pub const fn new(by: u64) -> Self {
-        Self { by, reciprocal: if by == 0 { 0 } else { u64::MAX / by } }
+        let reciprocal = match u64::MAX.checked_div(by) {
+            Some(reciprocal) => reciprocal,
+            None => 0,
+        };
+        Self { by, reciprocal }
     }
 
     /// The divisor itself.
