@@ -1,4 +1,7 @@
-/** Rows of keys: made when first needed, gone 1,000 blocks after the last use when they hold neither money nor uid. */
+/**
+ * Rows of keys: made when first needed, gone 1,000 blocks after the last use when they hold neither money nor uid. To sign is a
+ * use, and for a hotkey also to lose its last stake: who stakes again soon finds it as it was.
+ */
 import { EXPIRY_BLOCKS_MAX } from '../../protocol/ledger-limits.ts'
 import { claimRow, releaseRow } from './keyed.ts'
 import { USE_SLOTS } from './state.ts'
@@ -33,8 +36,8 @@ export function newHotkeyRow(work: Work, key: Uint8Array, owner: number): number
   return row
 }
 
-/** A key has signed a transaction that counts: its nonce goes up by one. */
-export function useNonce(work: Work, key: Uint8Array): void {
+/** Remembers that a key was used in this block, so that its rows stay for a thousand more. Returns the row of its nonce. */
+export function markUse(work: Work, key: Uint8Array): number {
   const { state } = work
   const { signers } = state
   const row =
@@ -43,10 +46,17 @@ export function useNonce(work: Work, key: Uint8Array): void {
       signers.nonce.resize(length)
       signers.lastUsed.resize(length)
     })
-  signers.nonce.set(row, signers.nonce.get(row) + 1n)
   signers.lastUsed.set(row, work.height)
   const slot = work.height % USE_SLOTS
   state.uses[slot] = [...(state.uses[slot] ?? []), row]
+  return row
+}
+
+/** A key has signed a transaction that counts: its nonce goes up by one. */
+export function useNonce(work: Work, key: Uint8Array): void {
+  const { nonce } = work.state.signers
+  const row = markUse(work, key)
+  nonce.set(row, nonce.get(row) + 1n)
 }
 
 /** The uses of a block that is loaded or begins. */

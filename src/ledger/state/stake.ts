@@ -3,6 +3,7 @@ import { toHex } from '../../protocol/bytes.ts'
 import { NodeError } from '../../protocol/errors.ts'
 import { payer, requireExistential } from './accounts.ts'
 import type { ActionOf } from './accounts.ts'
+import { markUse } from './keys.ts'
 import { account, move, sweepDust } from './money.ts'
 import type { Purse } from './money.ts'
 import type { Handler, SignedBy, Work } from './work.ts'
@@ -45,10 +46,11 @@ export const addStake: Handler<ActionOf<'add_stake'>> = (work, { hotkey, amount 
 }
 
 export const removeStake: Handler<ActionOf<'remove_stake'>> = (work, { hotkey, amount }, signer) => {
-  const { purse, coldkey } = stakeSource(work, hotkey, signer, amount)
+  const { row, purse, coldkey } = stakeSource(work, hotkey, signer, amount)
   requireExistential(work, work.state.accounts.free.get(coldkey) + amount)
   return () => {
     move(work, purse, account(coldkey), amount)
+    if (work.state.hotkeys.stake.get(row) === 0n) markUse(work, hotkey)
     work.events.push({ type: 'unstaked', coldkey: signer.hex, hotkey: toHex(hotkey), amount })
   }
 }
@@ -60,6 +62,7 @@ export const moveStake: Handler<ActionOf<'move_stake'>> = (work, { from, to, amo
   requireExistential(work, work.state.stakes.get(target, coldkey) + amount)
   return () => {
     move(work, purse, { kind: 'stake', hotkey: target, coldkey }, amount)
+    if (work.state.hotkeys.stake.get(row) === 0n) markUse(work, from)
     work.events.push({ type: 'unstaked', coldkey: signer.hex, hotkey: toHex(from), amount })
     work.events.push({ type: 'staked', coldkey: signer.hex, hotkey: toHex(to), amount })
   }

@@ -33,6 +33,16 @@ describe('rows of keys', () => {
     expect(queries.nonce(world.state, hexKey(5))).toBe(0n)
     expect(rows(world)).toEqual([2, (before[1] ?? 0) + 2, (before[2] ?? 0) + 2])
   })
+  test('of a hotkey without stake and uid stay for a thousand blocks after the last stake left', () => {
+    const world = new World()
+    world.block([101, { kind: 'become_delegate', hotkey: key(1), take: 5 }])
+    world.block([101, { kind: 'remove_stake', hotkey: key(1), amount: 1_000n * TAU }])
+    world.to(1_001)
+    expect(queries.hotkey(world.state, hexKey(1))).toMatchObject({ owner: hexKey(101), take: 5 })
+    world.block()
+    expect(queries.hotkey(world.state, hexKey(1)).owner).toBeNull()
+    expect(world.outcome(101, { kind: 'add_stake', hotkey: key(1), amount: TAU })).toBe('LEDGER_HOTKEY_UNKNOWN')
+  })
   test('are used again: as many as are alive, after any number of keys came and went', () => {
     const world = new World()
     const before = rows(world)
