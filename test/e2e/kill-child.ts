@@ -76,7 +76,8 @@ async function load(ledger: Ledger, user: number): Promise<void> {
 try {
   const ledger = await open()
   const head = await ledger.query('head')
-  say(`ready ${head.height} ${head.stateRoot}`)
+  const { user, system } = process.cpuUsage()
+  say(`ready ${head.height} ${head.stateRoot} ${Math.round((user + system) / 1_000)}`)
   await Promise.all(Array.from({ length: KILL_USERS }, (_, user) => load(ledger, user)))
 } catch (error) {
   say(`failed ${error instanceof NodeError ? error.code : ''} ${String(error)}`)

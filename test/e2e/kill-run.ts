@@ -35,7 +35,9 @@ export interface KillReport {
   rootsDiffering: number
   failures: string[]
   blocks: number
+  /** From the start of a process until it serves, and the processor time it took: what a busy machine does not change. */
   readyMs: { p50: number; p99: number; max: number }
+  readyCpuMs: { p50: number; p99: number; max: number }
   seconds: number
 }
 
@@ -50,7 +52,7 @@ async function live(
   options: KillOptions,
   mode: string,
   random: ReturnType<typeof rng>,
-): Promise<{ acks: Map<string, Ack>; readyMs: number | null; root: [number, string] | null; failed: string | null }> {
+): Promise<{ acks: Map<string, Ack>; readyMs: number | null; readyCpuMs: number; root: [number, string] | null; failed: string | null }> {
   const started = performance.now()
   const child = spawn(process.execPath, [CHILD, options.path, mode, String(options.blockTimeMs ?? 25)], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -58,6 +60,7 @@ async function live(
   const life = {
     acks: new Map<string, Ack>(),
     readyMs: null as number | null,
+    readyCpuMs: 0,
     root: null as [number, string] | null,
     failed: null as string | null,
   }
@@ -77,6 +80,7 @@ async function live(
     if (word === 'failed') life.failed = line
     if (word !== 'ready') continue
     life.readyMs = performance.now() - started
+    life.readyCpuMs = Number(c)
     life.root = [Number(a), b]
     if (fate <= 2) void kill(random.int(250))
   }
@@ -134,25 +138,32 @@ class Witness {
   }
 }
 
+function spread(values: readonly number[]): { p50: number; p99: number; max: number } {
+  const sorted = values.toSorted((a, b) => a - b)
+  const at = (share: number): number => Math.round(sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0)
+  return { p50: at(0.5), p99: at(0.99), max: at(1) }
+}
+
 export async function killRun(options: KillOptions, onRound: (round: number) => void = () => undefined): Promise<KillReport> {
   const started = performance.now()
   const random = rng(options.seed)
   const witness = new Witness()
-  const readyMs: number[] = []
+  const [readyMs, readyCpuMs]: [number[], number[]] = [[], []]
   let killedBeforeReady = 0
   for (let round = 0; round < options.rounds; round++) {
     const mode = options.planted === true ? 'planted' : random.int(4) === 0 ? 'worker' : 'thread'
     const life = await live(options, mode, random)
     if (life.failed !== null) witness.report.failures.push(life.failed)
     if (life.readyMs === null) killedBeforeReady += 1
-    else readyMs.push(life.readyMs)
+    else {
+      readyMs.push(life.readyMs)
+      readyCpuMs.push(life.readyCpuMs)
+    }
     const store = sqliteBlockStore({ path: options.path }, { log: silentLog() })
     witness.check(store, life.acks, life.root)
     store.close()
     onRound(round)
   }
-  readyMs.sort((a, b) => a - b)
-  const at = (share: number): number => Math.round(readyMs[Math.min(readyMs.length - 1, Math.floor(share * readyMs.length))] ?? 0)
   return {
     suite: 'S1',
     seed: options.seed,
@@ -161,7 +172,8 @@ export async function killRun(options: KillOptions, onRound: (round: number) => 
     acknowledged: witness.acknowledged.size,
     ...witness.report,
     blocks: witness.blocks,
-    readyMs: { p50: at(0.5), p99: at(0.99), max: at(1) },
+    readyMs: spread(readyMs),
+    readyCpuMs: spread(readyCpuMs),
     seconds: Math.round((performance.now() - started) / 100) / 10,
   }
 }

@@ -15,5 +15,5 @@ const report = await killRun({ path, rounds: Number(values.rounds), seed }, (rou
 })
 if (values.keep === undefined) rmSync(path, { recursive: true, force: true })
 process.stdout.write(`${JSON.stringify(report)}\n`)
-const { lost, duplicated, rootsDiffering, failures, acknowledged, readyMs } = report
-process.exitCode = lost + duplicated + rootsDiffering + failures.length === 0 && acknowledged > 0 && readyMs.max <= 5_000 ? 0 : 1
+const { lost, duplicated, rootsDiffering, failures, acknowledged, readyCpuMs } = report
+process.exitCode = lost + duplicated + rootsDiffering + failures.length === 0 && acknowledged > 0 && readyCpuMs.max <= 5_000 ? 0 : 1

@@ -16,13 +16,16 @@ import { dirname, join, resolve } from 'node:path'
 import { ioFailure, storeCorrupt } from './failure.ts'
 import { encodeSlot, type Mark, NO_MARK, readSlots, SLOT_STRIDE_BYTES, WATERMARK_BYTES } from './watermark.ts'
 
-/** Makes names created, renamed or removed in a folder survive a power loss. */
+/** Makes names created, renamed or removed in a folder survive a power loss. @throws STORE_FAILED */
 export function syncFolder(path: string): void {
-  const fd = openSync(path, 'r')
+  let fd: number | undefined
   try {
+    fd = openSync(path, 'r')
     fsyncSync(fd)
+  } catch (error) {
+    throw ioFailure(path, error)
   } finally {
-    closeSync(fd)
+    if (fd !== undefined) closeSync(fd)
   }
 }
 

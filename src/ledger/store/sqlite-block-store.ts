@@ -132,13 +132,13 @@ class SqliteBlockStore implements BlockStore {
         block.results,
       )
     })
-    this.#head = { height: block.height, hash: block.hash.slice(), stateRoot: block.stateRoot.slice() }
-    this.#totals = totals
     try {
       this.#watermark.move(markOf(block))
     } catch (error) {
       throw this.#database.fail(error as NodeError)
     }
+    this.#head = { height: block.height, hash: block.hash.slice(), stateRoot: block.stateRoot.slice() }
+    this.#totals = totals
     this.#database.wrote(block.block.length + block.results.length + block.rows.length * 256)
   }
 

@@ -171,14 +171,11 @@ describe('bounds', () => {
     const scene = engineScene()
     const { ledger } = scene.open({ retention: { blocksMax: 5, bytesMax: 2 ** 40 }, snapshotEvery: { blocks: 10, transactions: 10_000 } })
     await scene.blocks(60)
-    const error = await ledger
-      .subscribe(2, new AbortController().signal)
-      [Symbol.asyncIterator]()
-      .next()
-      .then(
-        () => null,
-        (cause: NodeError) => cause,
-      )
+    const blocks = ledger.subscribe(2, new AbortController().signal)[Symbol.asyncIterator]()
+    const error = await blocks.next().then(
+      () => null,
+      (cause: NodeError) => cause,
+    )
     expect([error?.code, Number(error?.data['oldest']) > 2]).toEqual(['LEDGER_PRUNED', true])
     await ledger.close()
   })
