@@ -8,7 +8,7 @@ export function exactLog2(x: number): number {
   let e = ((view.getUint16(0) >> 4) & 0x7ff) - 1023
   view.setUint16(0, (view.getUint16(0) & 0x800f) | (1023 << 4))
   let m = view.getFloat64(0)
-  if (m > 1.4142135623730951) {
+  if (m > Math.SQRT2) {
     m /= 2
     e += 1
   }
@@ -16,8 +16,8 @@ export function exactLog2(x: number): number {
   const z = s * s
   let p = 1 / 21
   for (let k = 9; k >= 0; k--) p = p * z + 1 / (2 * k + 1)
-  return e + s * p * 2.8853900817779268
+  return e + s * p * (2 * Math.LOG2E)
 }
 
 /** ln of a normal positive binary64. */
-export const exactLn = (x: number): number => exactLog2(x) * 0.6931471805599453
+export const exactLn = (x: number): number => exactLog2(x) * Math.LN2

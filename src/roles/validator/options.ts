@@ -1,5 +1,5 @@
 /** Settings of a validator; the schema gives type, default, bounds and help at once. Defaults are those of `main`; a local network sets its own (mixture.md 12). */
-import Type from 'typebox'
+import { Type } from 'typebox'
 import type { Static } from 'typebox'
 
 const MIB = 1_048_576
