@@ -59,7 +59,7 @@ export class WeightsCycle {
   /** Reveals what is due, commits again what a restart left open, and gives up what is too late. */
   async settle(market: Market, signal: AbortSignal): Promise<void> {
     const { evidence, shelf, log } = this.#parts
-    for (const row of [...evidence.pending]) {
+    for (const row of evidence.pending) {
       const due = row.epoch + BigInt(market.revealLag)
       if (row.height === 0 && market.epoch === row.epoch) await this.#submitCommit(row, signal)
       else if (market.epoch === due) {
