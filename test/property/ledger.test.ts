@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { admit } from '../../src/ledger/state/apply.ts'
 import { deserialize } from '../../src/ledger/state/load.ts'

@@ -2,7 +2,7 @@
  * Histories of a small, crowded ledger as plain data: commands that are made concrete against the state in which their turn comes,
  * so that a failing history shrinks. Amounts are the ones at which sums wrap or balances end.
  */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { order } from '../../src/ledger/state/apply.ts'
 import type { Applied } from '../../src/ledger/state/apply.ts'
 import { queries } from '../../src/ledger/state/queries.ts'

@@ -27,7 +27,10 @@ export function modelDeed(model: Model, action: Action, signer: Hex, key: Uint8A
       return register(model, action, signer, key)
     case 'register_burned':
       return burn(model, action, signer)
-    default:
+    case 'serve':
+    case 'commit_model':
+    case 'commit_weights':
+    case 'reveal_weights':
       return neuron(model, action, signer, key)
   }
 }

@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { admit, apply, order } from '../../../../src/ledger/state/apply.ts'
 import { queries } from '../../../../src/ledger/state/queries.ts'
+import { actionKinds } from '../../../../src/protocol/actions.ts'
 import { blockHash } from '../../../../src/protocol/block.ts'
 import { concat, toHex } from '../../../../src/protocol/bytes.ts'
 import { sha256 } from '../../../../src/protocol/hash.ts'
-import type { Unsigned } from '../../../../src/protocol/ports/ledger.ts'
+import type { Action, ActionKind, Unsigned } from '../../../../src/protocol/ports/ledger.ts'
 import { decodeTransaction } from '../../../../src/protocol/transaction.ts'
 import { fakeSignatures, hexKey, key, TAU, testGenesis, testParts, World } from '../../../support/ledger-world.ts'
 
@@ -175,6 +176,62 @@ describe('a transaction', () => {
     expect(queries.nonce(world.state, hexKey(50))).toBe(0n)
     world.block([100, { kind: 'transfer', to: key(50), amount: 5n * TAU }])
     expect(world.apply([bytes]).refused[0]?.error.code).toBe('LEDGER_EXPIRED')
+  })
+})
+
+describe('the nonce', () => {
+  /** A ledger in which an action of the kind is due, and that action. */
+  const due: { [K in ActionKind]: (world: World) => [signer: number, action: Action] } = {
+    transfer: () => [100, transfer()],
+    register: (world) => [5, world.seal(1, 105)],
+    register_burned: () => [100, { kind: 'register_burned', netuid: 1, hotkey: key(6), limit: TAU }],
+    add_stake: () => [100, { kind: 'add_stake', hotkey: key(0), amount: TAU }],
+    remove_stake: () => [100, { kind: 'remove_stake', hotkey: key(0), amount: TAU }],
+    move_stake: (world) => {
+      world.block([101, { kind: 'become_delegate', hotkey: key(1), take: 1 }])
+      return [100, { kind: 'move_stake', from: key(0), to: key(1), amount: TAU }]
+    },
+    become_delegate: () => [100, { kind: 'become_delegate', hotkey: key(0), take: 1 }],
+    set_take: (world) => {
+      world.block([100, { kind: 'become_delegate', hotkey: key(0), take: 9 }])
+      return [100, { kind: 'set_take', hotkey: key(0), take: 5 }]
+    },
+    serve: (world) => {
+      world.block([0, world.seal(1, 100)])
+      return [0, { kind: 'serve', netuid: 1, addresses: ['/a'], httpIp: new Uint8Array(16), httpPort: 0 }]
+    },
+    commit_model: (world) => {
+      world.block([0, world.seal(1, 100)])
+      return [0, { kind: 'commit_model', netuid: 1, root: key(1), class: 0, sequenceLength: 64 }]
+    },
+    commit_weights: (world) => {
+      world.block([0, world.seal(1, 100)])
+      world.to(8)
+      return [0, world.weights(0, 1, 1n, { 0: 1 }).commit]
+    },
+    reveal_weights: (world) => {
+      world.block([0, world.seal(1, 100)])
+      world.to(8)
+      world.block([0, world.weights(0, 1, 1n, { 0: 1 }).commit])
+      world.to(18)
+      return [0, world.weights(0, 1, 1n, { 0: 1 }).reveal]
+    },
+  }
+  test.each(actionKinds)('of a %s is the next one exactly, and taken once', (kind) => {
+    const world = new World()
+    const [signer, action] = due[kind](world)
+    const next = world.state.nonce(key(signer))
+    for (const nonce of [next + 1n, next + 2n ** 32n, ...(next > 0n ? [next - 1n] : [])]) {
+      const block = { height: world.height + 1, time: world.state.time + 1, parent: world.headHash }
+      const applied = apply(world.state, { ...block, transactions: [world.signed(signer, action, { nonce })] }, testParts)
+      expect(applied.refused.map(({ error }) => error.code)).toEqual(['LEDGER_NONCE'])
+    }
+    const bytes = world.signed(signer, action)
+    expect(world.apply([bytes]).receipts.map(({ error }) => error)).toEqual([null])
+    expect(world.state.nonce(key(signer))).toBe(next + 1n)
+    // What kind-specific limits would refuse anyway must fall to the nonce first.
+    world.to(world.height + 10)
+    expect(world.apply([bytes]).refused.map(({ error }) => error.code)).toEqual(['LEDGER_NONCE'])
   })
 })
 

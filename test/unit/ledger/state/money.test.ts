@@ -1,6 +1,10 @@
 import { describe, expect, test } from 'vitest'
+import { emit } from '../../../../src/ledger/state/emission.ts'
+import { checkBlock } from '../../../../src/ledger/state/invariants.ts'
+import { account, issuance, move, treasury } from '../../../../src/ledger/state/money.ts'
 import { queries } from '../../../../src/ledger/state/queries.ts'
-import { hexKey, key, TAU, testGenesis, World } from '../../../support/ledger-world.ts'
+import { Work } from '../../../../src/ledger/state/work.ts'
+import { hexKey, key, TAU, testGenesis, testParts, World } from '../../../support/ledger-world.ts'
 
 const FEE = 100_000n
 const transfer = (to: number, amount: bigint) => ({ kind: 'transfer', to: key(to), amount }) as const
@@ -56,6 +60,39 @@ describe('transfer', () => {
     expect(world.outcome(201, transfer(100, 500n))).toBe('LEDGER_FEE')
     expect(world.free(200)).toBe(FEE - 1n)
     expect(queries.nonce(world.state, hexKey(200))).toBe(0n)
+  })
+})
+
+describe('the one place where money moves', () => {
+  const broken = expect.objectContaining({ code: 'LEDGER_INVARIANT' })
+  test('never takes what is not there, nor issues more than there may be', () => {
+    const work = new Work(new World().state, testParts)
+    const row = work.state.account(key(100)) ?? -1
+    const free = work.state.accounts.free.get(row)
+    expect(() => move(work, account(row), treasury, free + 1n)).toThrow(broken)
+    expect(() => move(work, treasury, account(row), 1n)).toThrow(broken)
+    expect(() => move(work, account(row), treasury, -1n)).toThrow(broken)
+    expect(() => move(work, issuance, treasury, 21_000_000n * TAU)).toThrow(broken)
+    expect(() => move(work, { kind: 'stake', hotkey: 0, coldkey: row }, treasury, 2_001n * TAU)).toThrow(broken)
+  })
+  test('a block that made or lost a rao is not finished', () => {
+    for (const cheat of [
+      (work: Work) => work.state.accounts.free.set(0, work.state.accounts.free.get(0) + 1n),
+      (work: Work) => work.state.chain.head.set({ treasury: 1n }),
+      (work: Work) => work.state.chain.head.set({ issuance: work.state.chain.head.value.issuance + 1n }),
+      (work: Work) => work.state.hotkeys.stake.set(0, work.state.hotkeys.stake.get(0) + 1n),
+      (work: Work) => work.state.stakes.set(0, work.state.account(key(100)) ?? -1, 1n),
+      (work: Work) => work.state.chain.head.set({ totalStake: 1n }),
+    ]) {
+      const work = new Work(new World().state, testParts)
+      const coldkey = work.state.account(key(100)) ?? -1
+      move(work, account(coldkey), { kind: 'stake', hotkey: 0, coldkey }, TAU)
+      const emission = emit(work)
+      expect(() => checkBlock(work, emission)).not.toThrow()
+      work.touched.accounts.add(0)
+      cheat(work)
+      expect(() => checkBlock(work, emission), cheat.toString()).toThrow(broken)
+    }
   })
 })
 

@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import { Column } from '../../../../src/ledger/state/column.ts'
 import { queries } from '../../../../src/ledger/state/queries.ts'
+import { Rows } from '../../../../src/ledger/state/rows.ts'
+import { toHex } from '../../../../src/protocol/bytes.ts'
 import type { Genesis } from '../../../../src/protocol/genesis.ts'
 import { hexKey, key, TAU, testGenesis, World } from '../../../support/ledger-world.ts'
 
@@ -7,6 +10,8 @@ const parameters = (change: Partial<Genesis['markets'][number]['parameters']>): 
   testGenesis((genesis) => {
     for (const market of genesis.markets) Object.assign(market.parameters, change)
   })
+/** Bytes as text, so that they can be compared with what is nothing. */
+const textOf = (value: unknown): unknown => (value instanceof Uint8Array ? toHex(value) : value)
 const uidOf = (world: World, hotkey: number, netuid = 1): number | undefined => queries.neuronOf(world.state, netuid, hexKey(hotkey))?.uid
 
 describe('registration by proof of work', () => {
@@ -177,11 +182,16 @@ describe('a full market', () => {
   })
   test('leaves nothing of the neuron that had the uid', () => {
     const world = full()
-    const serve = { kind: 'serve', netuid: 1, addresses: ['/ip4/10.0.0.1/tcp/1'], httpIp: new Uint8Array(16), httpPort: 0 } as const
-    const model = { kind: 'commit_model', netuid: 1, root: key(1), class: 1, sequenceLength: 256 } as const
-    expect(world.block([5, serve], [5, model]).receipts).toHaveLength(2)
-    expect(queries.neuron(world.state, 1, 0)).toMatchObject({ addresses: serve.addresses, model: { class: 1 } })
-    world.to(35)
+    world.to(34)
+    // Whatever a neuron can have, uid 0 has it.
+    const forged = world.state.fork()
+    forged.headHash = world.headHash
+    const { parts } = forged.market(1)
+    for (const part of Object.values(parts))
+      if (part instanceof Rows) part.set(0, new Uint8Array(56).fill(1))
+      else if (part instanceof Column && part !== parts.hotkey && part !== parts.registeredAt && part !== parts.pruningScore)
+        part.set(0, (typeof part.get(0) === 'object' ? key(1) : typeof part.get(0) === 'bigint' ? 1n : 1) as never)
+    world.state = forged
     expect(world.outcome(8, world.seal(1, 105))).toBeNull()
     const height = world.height
     const { hotkey, coldkey, ...rest } = queries.neuron(world.state, 1, 0)
@@ -199,7 +209,14 @@ describe('a full market', () => {
     }
     const rows = { netuid: 1, uid: 0, stake: 0n, permit: false, active: true, lastUpdate: height, registeredAt: height, immune: true }
     expect(rest).toEqual({ ...clean, ...rows, addresses: [], model: null })
-    const { parts } = world.state.market(1)
-    for (const row of [parts.weights, parts.bonds, parts.commitments]) expect(row.get(0)).toHaveLength(0)
+    const now = world.state.market(1).parts
+    let looked = 0
+    for (const [name, part] of Object.entries(now)) {
+      if (part instanceof Rows) expect(part.get(0), name).toHaveLength(0)
+      else if (!(part instanceof Column) || ['hotkey', 'registeredAt', 'lastUpdate', 'active'].includes(name)) continue
+      else expect([0, 0n, false, '0'.repeat(64)], name).toContain(textOf(part.get(0)))
+      looked++
+    }
+    expect(looked).toBeGreaterThan(20)
   })
 })
