@@ -8,7 +8,7 @@ use std::arch::x86_64::{
 };
 
 use crate::keccak::ROUND_CONSTANTS;
-use crate::lanes::{Folded, kernels};
+use crate::lanes::{Folded, kernels, sixteen};
 use crate::seal::Hash;
 use crate::sha256::{INITIAL, K};
 
@@ -42,7 +42,7 @@ macro_rules! operations {
     ($($name:ident($($arg:ident: $type:ty),*) -> $out:ty $body:block)*) => {$(
         #[target_feature(enable = "avx2")]
         #[inline]
-        fn $name($($arg: $type),*) -> $out $body
+        pub fn $name($($arg: $type),*) -> $out $body
     )*};
 }
 

@@ -8,7 +8,7 @@ use std::arch::x86_64::{
 };
 
 use crate::keccak::ROUND_CONSTANTS;
-use crate::lanes::{Folded, kernels};
+use crate::lanes::{Folded, kernels, sixteen};
 use crate::seal::Hash;
 use crate::sha256::{INITIAL, K};
 

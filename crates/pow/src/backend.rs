@@ -2,12 +2,14 @@
 #![allow(unsafe_code)] // calls into code compiled for instruction sets that were looked for first
 use crate::seal::{Hash, seal};
 #[cfg(target_arch = "x86_64")]
-use crate::{avx2, avx512};
+use crate::{avx2, avx2_sha, avx512};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     #[cfg(target_arch = "x86_64")]
     Avx512,
+    #[cfg(target_arch = "x86_64")]
+    Avx2Sha,
     #[cfg(target_arch = "x86_64")]
     Avx2,
     Portable,
@@ -28,6 +30,9 @@ impl Backend {
         {
             if avx512::available() {
                 found.push(Self(Kind::Avx512));
+            }
+            if avx2_sha::available() {
+                found.push(Self(Kind::Avx2Sha));
             }
             if avx2::available() {
                 found.push(Self(Kind::Avx2));
@@ -52,6 +57,8 @@ impl Backend {
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512 => "avx512",
             #[cfg(target_arch = "x86_64")]
+            Kind::Avx2Sha => "avx2-sha",
+            #[cfg(target_arch = "x86_64")]
             Kind::Avx2 => "avx2",
             Kind::Portable => "portable",
         }
@@ -64,6 +71,9 @@ impl Backend {
             // SAFETY: a Backend of this kind is made only after `avx512::available`.
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512 => unsafe { avx512::first(inner, head, from, last) },
+            // SAFETY: a Backend of this kind is made only after `avx2_sha::available`.
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2Sha => unsafe { avx2_sha::first(inner, head, from, last) },
             // SAFETY: a Backend of this kind is made only after `avx2::available`.
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2 => unsafe { avx2::first(inner, head, from, last) },
@@ -77,9 +87,9 @@ impl Backend {
             // SAFETY: a Backend of this kind is made only after `avx512::available`.
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512 => transposed(messages, |lanes| unsafe { avx512::keccak256(lanes) }),
-            // SAFETY: a Backend of this kind is made only after `avx2::available`.
+            // SAFETY: Backends of these kinds are made only after `avx2::available`.
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx2 => transposed(messages, |lanes| unsafe { avx2::keccak256(lanes) }),
+            Kind::Avx2 | Kind::Avx2Sha => transposed(messages, |lanes| unsafe { avx2::keccak256(lanes) }),
             Kind::Portable => messages.iter().map(crate::keccak::keccak256_lanes).collect(),
         }
     }

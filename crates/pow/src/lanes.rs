@@ -16,8 +16,8 @@ fn small1(w: u32) -> u32 {
 pub struct Folded {
     /// Working variables a..h after round 0, still without word 0 in a and e.
     pub start: [u32; 8],
-    /// K[t] + W[t] for the constant words, t in 1..16 and 17, 19, 21.
-    pub round: [u32; 22],
+    /// K[t] + W[t] for the constant words, t in 1..16 and 17, 19, 21 (0 elsewhere).
+    pub round: [u32; 32],
     /// The constant part of W[t], t in 16..=31 (0 before).
     pub schedule: [u32; 32],
 }
@@ -47,13 +47,27 @@ impl Folded {
                 .wrapping_add(constant(t - 15, &schedule).map_or(0, small0))
                 .wrapping_add(constant(t - 16, &schedule).unwrap_or(0));
         }
-        let mut round = [0_u32; 22];
+        let mut round = [0_u32; 32];
         for t in (1..16).chain([17, 19, 21]) {
             round[t] = K[t].wrapping_add(if t < 16 { w[t] } else { schedule[t] });
         }
         Self { start, round, schedule }
     }
 }
+
+/// Repeats a block for t = 0 to 15 as constants: an index that is computed at run time would put the words into memory.
+macro_rules! sixteen {
+    ($t:ident $body:block) => {
+        sixteen!(@ $t $body 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)
+    };
+    (@ $t:ident $body:block $($value:literal)*) => {
+        $({
+            const $t: usize = $value;
+            $body
+        })*
+    };
+}
+pub(crate) use sixteen;
 
 /// Expands to `first` (the search) and `keccak256` (for batches), and the rounds they are made of.
 macro_rules! kernels {
@@ -82,9 +96,11 @@ macro_rules! kernels {
             let mut s = folded.start.map(|word| splat32(word));
             s[0] = add32(s[0], w0);
             s[4] = add32(s[4], w0);
-            for t in 1..16 {
-                step(&mut s, splat32(folded.round[t]));
-            }
+            sixteen!(T {
+                if T > 0 {
+                    step(&mut s, splat32(folded.round[T]));
+                }
+            });
             let part = |t: usize| splat32(folded.schedule[t]);
             // Words 16 to 31, with what is constant summed beforehand; 17, 19 and 21 are constant altogether.
             let mut w = [splat32(0); 16];
@@ -104,17 +120,19 @@ macro_rules! kernels {
             w[13] = add32(part(29), add32(small1(w[11]), w[6]));
             w[14] = add32(part(30), add32(small1(w[12]), w[7]));
             w[15] = add32(part(31), add32(small1(w[13]), add32(w[8], small0(w[0]))));
-            for t in 16..32 {
-                let constant = t < 22 && t % 2 == 1;
-                let kw = if constant { splat32(folded.round[t]) } else { add32(w[t - 16], splat32(K[t])) };
+            sixteen!(T {
+                let constant = T < 6 && T % 2 == 1;
+                let kw = if constant { splat32(folded.round[16 + T]) } else { add32(w[T], splat32(K[16 + T])) };
                 step(&mut s, kw);
-            }
-            for base in [32, 48] {
-                for t in 0..16 {
-                    w[t] = expand(w[(t + 14) % 16], w[(t + 9) % 16], w[(t + 1) % 16], w[t]);
-                    step(&mut s, add32(w[t], splat32(K[base + t])));
-                }
-            }
+            });
+            sixteen!(T {
+                w[T] = expand(w[(T + 14) % 16], w[(T + 9) % 16], w[(T + 1) % 16], w[T]);
+                step(&mut s, add32(w[T], splat32(K[32 + T])));
+            });
+            sixteen!(T {
+                w[T] = expand(w[(T + 14) % 16], w[(T + 9) % 16], w[(T + 1) % 16], w[T]);
+                step(&mut s, add32(w[T], splat32(K[48 + T])));
+            });
             for (word, initial) in s.iter_mut().zip(INITIAL) {
                 *word = add32(*word, splat32(initial));
             }
@@ -261,7 +279,7 @@ macro_rules! kernels {
         /// Lane 0 of keccak256 of the 32-byte message of every lane.
         #[target_feature(enable = $features)]
         #[inline]
-        fn keccak_head(m: &[V; 4]) -> V {
+        pub fn keccak_head(m: &[V; 4]) -> V {
             let mut state = first_round(m);
             for constant in &ROUND_CONSTANTS[1..23] {
                 state = round(&state, *constant);
