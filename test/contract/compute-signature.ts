@@ -4,7 +4,7 @@ import * as sr25519 from '@scure/sr25519'
 import { describe, expect, test } from 'vitest'
 import { concat, fromHex, toHex, utf8 } from '../../src/protocol/bytes.ts'
 import type { Scheme, SignatureCompute, SignedItem } from '../../src/protocol/ports/compute.ts'
-import { byTheIdentity, smallOrderKeys, withRaisedScalar } from '../support/forgeries.ts'
+import { byTheIdentity, smallOrderKeys, torsioned, withRaisedScalar } from '../support/forgeries.ts'
 import { codeOf, detached } from '../support/hostile.ts'
 
 const both: Scheme[] = ['sr25519', 'ed25519']
@@ -125,6 +125,14 @@ function strictness(compute: SignatureCompute): void {
     for (const key of smallOrderKeys) {
       for (let i = 0; i < 16; i++)
         expect(accepts({ scheme: 'ed25519', publicKey: fromHex(key), message: Uint8Array.of(i), signature }), key).toBe(false)
+    }
+  })
+
+  test('a key of small order alone, or a commitment of small order alone, spoils an equation that holds', () => {
+    expect(accepts(torsioned(5n, 0, 7n, 0, message))).toBe(true)
+    expect(accepts(torsioned(5n, 0, 0n, 0, message))).toBe(false)
+    for (let i = 0; i < 8; i++) {
+      for (let text = 0; text < 16; text++) expect(accepts(torsioned(0n, i, 7n, 0, Uint8Array.of(text))), `twist ${i}`).toBe(false)
     }
   })
 

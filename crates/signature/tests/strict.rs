@@ -236,3 +236,47 @@ fn refuses_secrets_that_are_none() {
     assert_eq!(from_secret(Scheme::Sr25519, &[0; 64]).err().unwrap().code(), "SIGNATURE_SECRET_INVALID");
     assert_eq!(from_secret(Scheme::Ed25519, &[1; 64]).err().unwrap().code(), "SIGNATURE_SECRET_INVALID");
 }
+
+/// s = r + k·a for the key a·B + a point of small order and the commitment r·B: the equation holds where k cancels it.
+fn twisted(a: u64, key_twist: usize, r: u64, message: &[u8]) -> ([u8; 32], [u8; 64]) {
+    use curve25519_dalek::constants::{ED25519_BASEPOINT_POINT, EIGHT_TORSION};
+    use curve25519_dalek::scalar::Scalar;
+    use sha2::{Digest, Sha512};
+    let public = (ED25519_BASEPOINT_POINT * Scalar::from(a) + EIGHT_TORSION[key_twist]).compress().to_bytes();
+    let commitment = (ED25519_BASEPOINT_POINT * Scalar::from(r)).compress().to_bytes();
+    let wide = Sha512::new().chain_update(commitment).chain_update(public).chain_update(message).finalize();
+    let k = Scalar::from_bytes_mod_order_wide(&wide.into());
+    let mut signature = [0; 64];
+    signature[..32].copy_from_slice(&commitment);
+    signature[32..].copy_from_slice((Scalar::from(r) + k * Scalar::from(a)).as_bytes());
+    (public, signature)
+}
+
+#[test]
+fn refuses_small_order_in_the_key_alone_and_in_the_commitment_alone() {
+    let (public, signature) = twisted(5, 0, 7, b"m");
+    assert!(verify(Scheme::Ed25519, &public, b"m", &signature).unwrap(), "the construction itself is sound");
+    let (public, signature) = twisted(5, 0, 0, b"m");
+    assert!(!verify(Scheme::Ed25519, &public, b"m", &signature).unwrap(), "commitment of order one");
+    for twist in 0..8 {
+        for message in 0..64_u8 {
+            let (public, signature) = twisted(0, twist, 7, &[message]);
+            assert!(!verify(Scheme::Ed25519, &public, &[message], &signature).unwrap(), "key of twist {twist}");
+        }
+    }
+}
+
+#[test]
+fn refuses_small_order_keys_that_are_written_above_the_prime() {
+    // y = p and y = p + 1 stand for 0 (order four) and 1 (the identity); R = s·B holds where k cancels the key.
+    let (_, signature) = twisted(0, 0, 7, b"");
+    for first in [0xed, 0xee] {
+        for last in [0x7f, 0xff] {
+            let mut public = [0xff; 32];
+            (public[0], public[31]) = (first, last);
+            for message in 0..64_u8 {
+                assert!(!verify(Scheme::Ed25519, &public, &[message], &signature).unwrap(), "{public:?}");
+            }
+        }
+    }
+}
