@@ -13,7 +13,7 @@ export const SNAPSHOT_CHUNK_BYTES = 2 ** 20
 /** Blocks pruned with one append at most, so that no block waits long for it. */
 export const PRUNED_PER_APPEND = 8
 /** A block with its results must fit a row. */
-export const BLOCK_BYTES_MAX = 64 * 2 ** 20
+const BLOCK_BYTES_MAX = 64 * 2 ** 20
 
 /** Keys in ASCII sort alike in SQLite and in JavaScript. */
 const KEY = /^[\x20-\x7e]{1,256}$/

@@ -41,7 +41,7 @@ export function makeFolder(path: string): void {
 }
 
 /** Writes a whole file so that after a crash it is the old one or the new one: temp, fsync, rename, fsync of the folder. Mode 0600. */
-export function replaceFile(path: string, bytes: Uint8Array): void {
+function replaceFile(path: string, bytes: Uint8Array): void {
   const temporary = `${path}.new`
   try {
     rmSync(temporary, { force: true })

@@ -3,9 +3,9 @@ import { NodeError } from '../../protocol/errors.ts'
 
 /** Tables and lists in one store: the rooms that keep records are few. */
 export const NAMES_MAX = 256
-export const VALUE_BYTES_MAX = 16 * 2 ** 20
+const VALUE_BYTES_MAX = 16 * 2 ** 20
 /** Items in one append, and rows in one answer. */
-export const ITEMS_MAX = 10_000
+const ITEMS_MAX = 10_000
 /** Writes that may wait for the next commit, and their bytes: beyond, the writer is told to come later. */
 export const WAITING_MAX = 10_000
 export const WAITING_BYTES_MAX = 64 * 2 ** 20
@@ -14,7 +14,7 @@ const NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/
 /** Keys in ASCII sort alike in SQLite and in JavaScript. */
 const KEY = /^[\x20-\x7e]{1,256}$/
 /** Above every key. */
-export const KEY_END = '\x7f'
+const KEY_END = '\x7f'
 
 const limit = (detail: string): NodeError => new NodeError('STORE_LIMIT', { detail })
 

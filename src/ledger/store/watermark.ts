@@ -30,7 +30,7 @@ export function encodeSlot(mark: Mark): Uint8Array {
 }
 
 /** The mark of one slot, null when its magic, checksum or height is wrong. */
-export function decodeSlot(slot: Uint8Array): Mark | null {
+function decodeSlot(slot: Uint8Array): Mark | null {
   const bytes = Buffer.from(slot.buffer, slot.byteOffset, Math.min(slot.length, SLOT_BYTES))
   if (bytes.length < SLOT_BYTES || !bytes.subarray(0, 8).equals(MAGIC)) return null
   if (bytes.readUInt32LE(SLOT_BYTES - 4) !== crc32(bytes.subarray(0, SLOT_BYTES - 4))) return null
