@@ -32,7 +32,7 @@ export const specs: Record<Kind, ModelSpec> = {
   order: { kind: 'order', order: 6, match: true },
   nano: { kind: 'transformer', width: 64, layers: 3, heads: 4, context: 256 },
   micro: { kind: 'transformer', width: 96, layers: 4, heads: 4, context: 256 },
-  gru: { kind: 'transformer', width: 64, layers: 2, heads: 4, context: 256 },
+  gru: { kind: 'gru', embedding: 64, width: 160, context: 256 },
 }
 
 /** The first eight miners of mixture.md 12; further ones go round the domains with kinds in turn. */
