@@ -5,4 +5,4 @@ import type { Compute } from '../protocol/ports/compute.ts'
 let opened: Compute | undefined
 
 /** @throws NodeError NATIVE_ABSENT when the addon is not built */
-export const openCompute = (): Compute => (opened ??= loadAddon() as unknown as Compute)
+export const openCompute = (): Compute => (opened ??= loadAddon())
