@@ -31,6 +31,9 @@ const COMPUTE_FACTOR = 1.5
 /** Stored for a peer that was compared to nobody: as far from everyone as the field can say. */
 const FAR = 65_535
 
+/** The most by which a busy validator stretches everybody's time. */
+export const STRAIN_MAX = 4
+
 export interface PassPlan {
   netuid: number
   pass: number
@@ -84,7 +87,7 @@ interface Peer {
 
 const failed: Judged = { status: 'late', claims: null, deviations: [] }
 
-/** Runs one pass. @throws whatever fails on this side, VALIDATOR_DEAF when nobody at all answered; then nothing is recorded */
+/** Runs one pass. @throws whatever fails on this side, VALIDATOR_DEAF when most answered too late; then nothing is recorded */
 export async function runPass(plan: PassPlan, options: ValidatorOptions, parts: PassParts, signal: AbortSignal): Promise<PassOutcome> {
   const { seed, pass, length, miners } = plan
   const spans = parts.spans.plan(seed, pass, spansPerStep(length))
@@ -118,6 +121,7 @@ export async function runPass(plan: PassPlan, options: ValidatorOptions, parts: 
       query.judged = judge(parts.mixture, { queryId, text, swaps, positions: query.positions }, miner.hotkey, bodies)
     }
   }
+  requireHeard(peers.filter(({ asked }) => asked.some(({ judged }) => judged.status === 'late')).length, peers.length, plan)
   const scored = await score(peers, spans.length, await fallback, plan, parts, signal)
   return {
     records: recordsOf(plan, spans, peers, scored.games, { height, blockHash }),
@@ -126,6 +130,14 @@ export async function runPass(plan: PassPlan, options: ValidatorOptions, parts: 
     height,
     quality: scored.quality,
   }
+}
+
+/**
+ * When all answer too late, or most of them while they could be given more time, the fault is more likely here than with
+ * each of them. A silent majority gains little: once nobody can be given more time, the pass counts.
+ */
+function requireHeard(late: number, peers: number, { strain }: PassPlan): void {
+  if (late === peers || (2 * late > peers && strain < STRAIN_MAX)) throw new NodeError('VALIDATOR_DEAF', { late, peers })
 }
 
 /** Hash of the first block above `height`. */

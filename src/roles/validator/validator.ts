@@ -26,7 +26,7 @@ import { MinerBook } from './miner-book.ts'
 import type { Miner } from './miner-book.ts'
 import { evidenceBytes, validatorDefaults } from './options.ts'
 import type { ValidatorOptions } from './options.ts'
-import { runPass } from './pass.ts'
+import { runPass, STRAIN_MAX } from './pass.ts'
 import type { PassOutcome } from './pass.ts'
 import { addQuality, qualityList } from './quality.ts'
 import { Turn } from './turn.ts'
@@ -36,8 +36,7 @@ import type { WeightsStatus } from './weights-cycle.ts'
 /** Miners of one pass: their records fit one durable append. A larger market is scored in drawn parts. */
 const PASS_MINERS_MAX = 1_024
 
-/** Bounds and steps of the time that a busy machine gives. */
-const STRAIN_MAX = 4
+/** Steps of the time that a busy machine gives. */
 const STRAIN_RISE = 2
 const STRAIN_FALL = 0.75
 /** Weight of the newest pass in the blocks that one takes. */

@@ -206,6 +206,19 @@ describe('the validator itself', () => {
     expect(score(validator, 1).uptime).toBe(1)
   })
 
+  test('most miners late is more likely its own fault: repeated with more time, counted once there is no more', async () => {
+    const all = market('honest')
+    const silent = new Set([2, 3, 4].map((uid) => all.miners[uid - 1]?.hotkey))
+    all.hub.before = async (callee, method) => {
+      if (method === 'expert.claim' && silent.has(callee)) throw new Error('gone')
+    }
+    const validator = await started(all)
+    await all.run(() => validator.status().passes >= 1)
+    expect(validator.status().discarded).toBeGreaterThanOrEqual(2)
+    expect(score(validator, 1).uptime).toBe(1)
+    expect(score(validator, 2).uptime).toBe(0)
+  })
+
   test('a restart goes on with its statistics, its pending weights and other queries', async () => {
     const disk = new MemoryRecords()
     const all = market('honest', disk)
