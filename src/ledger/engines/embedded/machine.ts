@@ -15,7 +15,7 @@ import type {
 } from '../../../protocol/ports/ledger.ts'
 import type { DecodedTransaction } from '../../../protocol/transaction.ts'
 
-export interface BlockInput {
+interface BlockInput {
   height: number
   /** Unix ms, above the parent's. */
   time: number

@@ -119,12 +119,15 @@ function foreign(folder: string, sql: string): void {
 }
 
 describe('a data folder', () => {
-  test.each(cases)('%s (%s): %4$s', (_name, from, damage, outcome) => {
-    const folder = copyFolder(folders[from])
-    damage(folder)
-    const found = everythingOf(folder, blocks)
-    expect(found === whole ? 'whole' : found).toBe(outcome)
-  })
+  test.each(cases.map(([name, from, damage, outcome]) => ({ name, from, damage, outcome })))(
+    '$name ($from): $outcome',
+    ({ from, damage, outcome }) => {
+      const folder = copyFolder(folders[from])
+      damage(folder)
+      const found = everythingOf(folder, blocks)
+      expect(found === whole ? 'whole' : found).toBe(outcome)
+    },
+  )
 
   test('a refusal names the file and the place, and changes nothing', () => {
     const folder = copyFolder(folders.closed)

@@ -81,12 +81,15 @@ const cases: [name: string, from: keyof typeof filled, damage: (folder: string) 
   ['a table is added', 'closed', (f) => edit(f, 'CREATE TABLE more (x)'), 'STORE_CORRUPT'],
 ]
 
-test.each(cases)('%s (%s): %4$s', async (_name, from, damage, outcome) => {
-  const folder = copyFolder(filled[from])
-  damage(folder)
-  const found = await everything(folder)
-  expect(found === whole ? 'whole' : found).toBe(outcome)
-})
+test.each(cases.map(([name, from, damage, outcome]) => ({ name, from, damage, outcome })))(
+  '$name ($from): $outcome',
+  async ({ from, damage, outcome }) => {
+    const folder = copyFolder(filled[from])
+    damage(folder)
+    const found = await everything(folder)
+    expect(found === whole ? 'whole' : found).toBe(outcome)
+  },
+)
 
 test('a second store on the folder is refused while the first is open', async () => {
   const folder = copyFolder(filled.closed)
