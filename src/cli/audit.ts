@@ -1,7 +1,7 @@
 /** `taumesh audit scores`: computes a validator's scores again from its evidence. */
 import { Option, type Command } from 'commander'
 import type { AuditView } from '../protocol/views/node.ts'
-import { connect, dataOption, jsonOption, netuidOption, nodeOption, u64, type NodeCommandOptions } from './common.ts'
+import { connect, dataOption, jsonOption, netuidOption, nodeOption, u64, type NodeCommandOptions } from './flags.ts'
 import { print } from './output.ts'
 
 interface AuditOptions extends NodeCommandOptions {

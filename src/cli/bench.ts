@@ -4,7 +4,7 @@ import { Argument, Option, type Command } from 'commander'
 import type { Metric } from '../lab/bench/measure.ts'
 import { subjects, type Subject } from '../lab/bench/subjects.ts'
 import { openCompute } from '../node/compute.ts'
-import { integer, jsonOption } from './common.ts'
+import { integer, jsonOption } from './flags.ts'
 import { print, table } from './output.ts'
 import { progress } from './progress.ts'
 

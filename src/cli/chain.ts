@@ -2,7 +2,7 @@
 import { Option, type Command } from 'commander'
 import type { ExplanationView, EpochView, NeuronView } from '../protocol/views/market.ts'
 import type { StatusView } from '../protocol/views/node.ts'
-import { connect, dataOption, integer, jsonOption, netuidOption, nodeOption, type NodeCommandOptions } from './common.ts'
+import { connect, dataOption, integer, jsonOption, netuidOption, nodeOption, type NodeCommandOptions } from './flags.ts'
 import { print, table, tau } from './output.ts'
 
 const share = (u16: number): string => (u16 / 65_535).toFixed(4)

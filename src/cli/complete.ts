@@ -1,6 +1,6 @@
 /** `taumesh complete`: a text continued by the mixture, with the experts that carried it. */
 import { Option, type Command } from 'commander'
-import { connect, dataOption, integer, jsonOption, nodeOption, type NodeCommandOptions } from './common.ts'
+import { connect, dataOption, integer, jsonOption, nodeOption, type NodeCommandOptions } from './flags.ts'
 import { print, table } from './output.ts'
 
 interface Share {

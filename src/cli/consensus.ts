@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import { epochInputsFromJson, epochOutputToJson } from '../protocol/epoch-json.ts'
 import { openCompute } from '../node/compute.ts'
-import { jsonOption, readJsonFile } from './common.ts'
+import { jsonOption, readJsonFile } from './flags.ts'
 import { print } from './output.ts'
 
 export function consensusCommand(program: Command): void {

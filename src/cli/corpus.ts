@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import { prepareCorpus } from '../lab/corpus/prepare.ts'
 import { openCompute } from '../node/compute.ts'
-import { dataOption, jsonOption } from './common.ts'
+import { dataOption, jsonOption } from './flags.ts'
 import { print, table } from './output.ts'
 import { progress } from './progress.ts'
 

@@ -1,7 +1,7 @@
 /** `taumesh devices`: what this machine can compute on, and why not where it cannot. */
 import type { Command } from 'commander'
 import { openCompute } from '../node/compute.ts'
-import { jsonOption } from './common.ts'
+import { jsonOption } from './flags.ts'
 import { print, table } from './output.ts'
 
 export function devicesCommand(program: Command): void {

@@ -7,7 +7,7 @@ import { genesisHash, genesisTemplate } from '../protocol/genesis.ts'
 import { genesisFromJson, genesisToJson } from '../protocol/genesis-json.ts'
 import { parseTau } from '../protocol/amounts.ts'
 import { decodeSs58 } from '../protocol/ss58.ts'
-import { bytes32, jsonOption } from './common.ts'
+import { bytes32, jsonOption } from './flags.ts'
 import { print } from './output.ts'
 
 interface CreateOptions {

@@ -17,7 +17,7 @@ import { RAO_PER_TAU } from '../protocol/amounts.ts'
 import { genesisTemplate, type Genesis } from '../protocol/genesis.ts'
 import { genesisToJson } from '../protocol/genesis-json.ts'
 import { decodeSs58 } from '../protocol/ss58.ts'
-import { dataOption, integer } from './common.ts'
+import { dataOption, integer } from './flags.ts'
 import { modulesFolder } from './corpus.ts'
 
 const VALIDATOR_STAKE = 100_000n * RAO_PER_TAU

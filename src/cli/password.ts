@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
 import { Option } from 'commander'
 import { NodeError } from '../protocol/errors.ts'
-import { integer } from './common.ts'
+import { integer } from './flags.ts'
 
 export interface PasswordOptions {
   passwordFd?: number

@@ -3,7 +3,7 @@ import { Option, type Command } from 'commander'
 import { toHex } from '../protocol/bytes.ts'
 import { NodeError } from '../protocol/errors.ts'
 import { openCompute } from '../node/compute.ts'
-import { bytes32, integer, jsonOption, readJsonFile, u64 } from './common.ts'
+import { bytes32, integer, jsonOption, readJsonFile, u64 } from './flags.ts'
 import { print } from './output.ts'
 import { progress } from './progress.ts'
 

@@ -7,7 +7,7 @@ import { createLog, type LogLevel } from '../node/log.ts'
 import { startLocalNode, type RunningNode } from '../node/local-node.ts'
 import type { NodeEvent } from '../node/events.ts'
 import { NodeError } from '../protocol/errors.ts'
-import { dataOption, integer, jsonOption } from './common.ts'
+import { dataOption, integer, jsonOption } from './flags.ts'
 import { fail, tau, toJson } from './output.ts'
 
 /** A clean stop takes at most this long; then the process ends anyway, which loses nothing that was acknowledged. */

@@ -6,7 +6,7 @@ import { createHotkey, importHotkey } from '../keys/hotkey.ts'
 import { listWallets } from '../keys/wallets.ts'
 import { openCompute } from '../node/compute.ts'
 import { NodeError } from '../protocol/errors.ts'
-import { dataOption, jsonOption } from './common.ts'
+import { dataOption, jsonOption } from './flags.ts'
 import { print, table } from './output.ts'
 import { passwordFdOption, readPassword, type PasswordOptions } from './password.ts'
 

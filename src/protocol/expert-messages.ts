@@ -215,7 +215,6 @@ export function decodePredictRequest(bytes: Uint8Array): PredictRequest {
   return value
 }
 export const encodePredictAnswer = (ntds: Uint8Array): Uint8Array => predictAnswer.encode(ntds)
-export const decodePredictAnswer = (bytes: Uint8Array): Uint8Array => predictAnswer.decode(bytes)
 
 const u16At = (body: Uint8Array, at: number): number => (body[at] ?? 0) | ((body[at + 1] ?? 0) << 8)
 
