@@ -108,8 +108,7 @@ export async function runPass(plan: PassPlan, options: ValidatorOptions, parts: 
     signal.throwIfAborted()
     await Promise.all(peers.map(async (peer) => await claim(peer, plan, options, parts, signal)))
   })
-  if (peers.every(({ asked }) => asked.every(({ commit }) => commit === null)))
-    throw new NodeError('VALIDATOR_DEAF', { peers: peers.length })
+  requireHeard(peers.filter(({ asked }) => asked.some(({ commit }) => commit === null)).length, peers.length, plan)
   const height = parts.watch.tip.height
   const blockHash = await hashAbove(height, parts, signal)
   const mark = beacon(blockHash, seed)

@@ -228,8 +228,9 @@ export class Validator {
       this.#doDuty('weights', async () => await cycle.settle(market, signal))
     }
     if (left <= last) {
-      // Passes under way may still count, but the last block before the epoch's end is for safety.
-      if (!cycle.hasRow(market.epoch) && (this.#running.size === 0 || left < last)) {
+      // A pass still under way was slower than any before: it is lost, for a late commitment would lose the whole row. Only
+      // where nobody has earned anything yet nothing is committed, and the pass may still change that.
+      if (!cycle.hasRow(market.epoch)) {
         this.#doDuty('weights', async () => await cycle.commit(market, parametersHash(this.#parameters(market)), signal))
       }
       return

@@ -3,6 +3,8 @@
  * counter has gone on by the reveal lag, and then the evidence in public. What fails is tried again at the next block
  * while it can still count; the log knows what is pending, so a restart goes on.
  */
+import { NodeError } from '../../protocol/errors.ts'
+import type { ErrorCode } from '../../protocol/errors.ts'
 import type { Market, Ledger, Receipt } from '../../protocol/ports/ledger.ts'
 import type { Log } from '../../protocol/ports/platform.ts'
 import { weightsCommitment } from '../../protocol/weights.ts'
@@ -14,6 +16,8 @@ import type { EvidenceShelf } from './evidence-server.ts'
 /** Share of an epoch in which weights are committed, and its least length in blocks. */
 const COMMIT_SHARE = 1 / 10
 const COMMIT_BLOCKS_MIN = 2
+/** The ledger's answer to a reveal without commitment: it was refused, or a reveal was counted before a crash. */
+const UNKNOWN: ErrorCode = 'LEDGER_REVEAL_UNKNOWN'
 
 export interface WeightsStatus {
   committed: { epoch: bigint; height: number; targets: number } | null
@@ -64,17 +68,21 @@ export class WeightsCycle {
       if (row.height === 0 && market.epoch === row.epoch) await this.#submitCommit(row, signal)
       else if (market.epoch === due) {
         const height = await this.#reveal(row, signal)
-        if (height === null) continue
+        if (height === null) return await this.#lose(row)
         await shelf.publish(row)
         await evidence.settled(row)
         this.status.revealed = { epoch: row.epoch, height }
         log.info('weights revealed', { epoch: row.epoch, height })
-      } else if (market.epoch > due) {
-        log.warn('weights could not be revealed in time', { epoch: row.epoch })
-        await shelf.publish(row)
-        await evidence.settled(row)
-      }
+      } else if (market.epoch > due) await this.#lose(row)
     }
+  }
+
+  /** The commitment never reached the ledger, or its time is over. The evidence is public all the same. */
+  async #lose(row: PendingWeights): Promise<void> {
+    const { evidence, shelf, log } = this.#parts
+    log.warn('weights came too late and are lost', { epoch: row.epoch })
+    await shelf.publish(row)
+    await evidence.settled(row)
   }
 
   async #submitCommit(row: PendingWeights, signal: AbortSignal): Promise<void> {
@@ -91,24 +99,32 @@ export class WeightsCycle {
       evidence: root,
     })
     const receipt = await submit({ kind: 'commit_weights', netuid: this.#netuid, epoch, commitment }, signal)
-    if (!this.#taken('commit', receipt)) return
+    if (!this.#taken(receipt)) return
     await evidence.committed(row, receipt.height)
     this.status.committed = { epoch, height: receipt.height, targets: uids.length }
     log.info('weights committed', { epoch, height: receipt.height, targets: uids.length })
   }
 
+  /** @returns the height of the reveal; null where the ledger knows no such commitment */
   async #reveal({ epoch, uids, values, seed, root }: PendingWeights, signal: AbortSignal): Promise<number | null> {
     const row = { uids: Uint16Array.from(uids), values: Uint16Array.from(values) }
-    const receipt = await this.#parts.submit(
-      { kind: 'reveal_weights', netuid: this.#netuid, epoch, ...row, salt: seed, evidence: root },
-      signal,
-    )
-    return this.#taken('reveal', receipt) ? receipt.height : null
+    try {
+      const receipt = await this.#parts.submit(
+        { kind: 'reveal_weights', netuid: this.#netuid, epoch, ...row, salt: seed, evidence: root },
+        signal,
+      )
+      if (receipt.error === null) return receipt.height
+      if (receipt.error.code === UNKNOWN) return null
+      throw new Error(receipt.error.text)
+    } catch (error) {
+      if (error instanceof NodeError && error.code === UNKNOWN) return null
+      throw error
+    }
   }
 
-  #taken(what: string, { error }: Receipt): boolean {
+  #taken({ error }: Receipt): boolean {
     if (error === null) return true
-    this.#parts.log.warn('the ledger refused weights', { what, code: error.code, reason: error.text })
+    this.#parts.log.warn('the ledger refused a commitment', { code: error.code, reason: error.text })
     return false
   }
 }

@@ -219,6 +219,23 @@ describe('the validator itself', () => {
     expect(score(validator, 2).uptime).toBe(0)
   })
 
+  test('weights whose commitment was refused are given up, and the next epoch goes on', async () => {
+    const all = market('honest')
+    const { refusals } = all.ledger
+    for (let i = 0; i < 50; i++) refusals.push({ kind: 'commit_weights', code: 'LEDGER_COMMIT_EPOCH' })
+    refusals.push({ kind: 'reveal_weights', code: 'LEDGER_REVEAL_UNKNOWN' })
+    const validator = await started(all)
+    await all.run(() => !refusals.some(({ kind }) => kind === 'reveal_weights'))
+    expect(refusals.length).toBeLessThan(50)
+    expect(committed(all)).toEqual([])
+    refusals.splice(0)
+    await all.run(() => served(all, validator, 1))
+    const [reveal] = revealed(all) as [Reveal]
+    expect(reveal.epoch).toBe(committed(all)[0]?.epoch)
+    const { records, summary } = await evidenceOf(all, reveal)
+    expect(await replayed(all, reveal, records, summary)).toMatchObject({ rootOk: true, phiOk: true, weightsOk: true })
+  })
+
   test('a restart goes on with its statistics, its pending weights and other queries', async () => {
     const disk = new MemoryRecords()
     const all = market('honest', disk)
