@@ -157,6 +157,7 @@ const distinct = (keys: readonly Uint8Array[]): boolean => new Set(keys.map(toHe
 export function checkGenesis(genesis: Genesis): void {
   demand(/^[a-z0-9][a-z0-9-]{0,31}$/.test(genesis.chainId), 'chainId is not of a to z, 0 to 9 and hyphens, at most 32')
   demand(genesis.ledgerVersion === LEDGER_VERSION, `ledgerVersion ${genesis.ledgerVersion} is not known to this program`)
+  demand(genesis.time <= BigInt(Number.MAX_SAFE_INTEGER), 'its time is no time in Unix ms')
   checkEngine(genesis.engine)
   checkChainParameters(genesis.parameters)
   checkMarkets(genesis.markets)

@@ -45,8 +45,6 @@ export function indexRows({ key, vacant }: KeyedParts): Lookup {
   for (let row = 0; row < key.length; row++) {
     const found = key.get(row)
     if (isZero(found)) empty++
-    else if (lookup.candidate(found) !== undefined && key.holds(lookup.candidate(found) ?? row, found))
-      throw new NodeError('LEDGER_STATE', { detail: 'a key stands twice' })
     else lookup.add(found, row, (other) => key.get(other))
   }
   const stack = Array.from({ length: vacant.length }, (_, i) => vacant.get(i))

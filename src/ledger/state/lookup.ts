@@ -2,6 +2,8 @@
  * From a key to its row: a persistent trie over the key's half bytes whose leaves are row numbers; the keys themselves stay
  * in their column. Derived from the state, never part of its root, rebuilt when a state is loaded.
  */
+import { NodeError } from '../../protocol/errors.ts'
+
 type Owner = object
 type Slot = Node | number | undefined
 interface Node {
@@ -32,13 +34,14 @@ export class Lookup {
     return slot
   }
 
-  /** Adds a row. `keyOf` gives the key of a row that is there; no two rows may have the same. */
+  /** Adds a row. `keyOf` gives the key of a row that is there. @throws NodeError LEDGER_STATE when that is the same key */
   add(key: Uint8Array, row: number, keyOf: (row: number) => Uint8Array): void {
     this.#top = this.#added(this.#top, 0, key, row, keyOf)
   }
 
   #added(slot: Slot, depth: number, key: Uint8Array, row: number, keyOf: (row: number) => Uint8Array): Slot {
     if (slot === undefined) return row
+    if (depth >= 2 * key.length) throw new NodeError('LEDGER_STATE', { detail: 'a key stands twice' })
     if (typeof slot === 'number') {
       const node: Node = { owner: this.#owner, slots: [] }
       node.slots[digit(keyOf(slot), depth)] = slot

@@ -120,6 +120,7 @@ describe('a genesis is refused', () => {
     ['with more than there is', (g) => g.accounts.push({ coldkey: key(4), free: 21_000_000n * TAU })],
     ['without a validator', (g) => g.stakes.forEach((s) => (s.amount = 999n * TAU))],
     ['without stakes', (g) => (g.stakes = [])],
+    ['at a time beyond all clocks', (g) => (g.time = 2n ** 53n)],
     ['without markets', (g) => (g.markets = [])],
     ['with markets out of order', (g) => g.markets.reverse()],
     ['with a market twice', (g) => g.markets.forEach((m) => (m.netuid = 1))],
