@@ -49,16 +49,16 @@ pub fn encode(probabilities: &[f64; LEAF_BYTES], leaf: &mut [u8]) {
     }
 }
 
-/// The code of −ln p nats.
+/// The code of −ln p nats. The whole number is read from the low bits of its sum with 2^52, as vectors can.
 #[inline(always)]
 pub fn code_of(nats: f64) -> u8 {
-    (16.0 * nats + 0.5).clamp(0.0, 255.0) as u8
+    ((16.0 * nats + 0.5).clamp(0.0, 255.0).floor() + 4_503_599_627_370_496.0).to_bits() as u8
 }
 
 /// The same in single precision, for models whose logits have no more.
 #[inline(always)]
 pub fn code_of_single(nats: f32) -> u8 {
-    (16.0 * nats + 0.5).clamp(0.0, 255.0) as u8
+    ((16.0 * nats + 0.5).clamp(0.0, 255.0).floor() + 8_388_608.0).to_bits() as u8
 }
 
 #[cfg(test)]

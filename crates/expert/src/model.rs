@@ -11,7 +11,7 @@ use crate::gru::{self, Gru};
 use crate::leaf::LEAF_BYTES;
 use crate::order::{ORDER_MAX, Order};
 use crate::root;
-use crate::threads::{Purpose, each};
+use crate::threads::{Purpose, each, threads};
 use crate::trainer::{Learner, Trainer};
 use crate::transformer::{self, Transformer};
 use crate::watch::Watch;
@@ -195,7 +195,8 @@ impl Model {
         let total = contexts.len() as u64;
         let done = AtomicU64::new(0);
         let items: Vec<(&[u8], usize)> = contexts.iter().map(Vec::as_slice).zip(from.iter().copied()).collect();
-        let answers = each(Purpose::Answering, items.chunks(snapshot.batch()).collect(), |contexts| {
+        let together = snapshot.batch().min(items.len().div_ceil(threads())).max(1);
+        let answers = each(Purpose::Answering, items.chunks(together).collect(), |contexts| {
             if watch.cancelled() {
                 return Vec::new();
             }

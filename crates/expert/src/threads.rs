@@ -16,13 +16,17 @@ pub enum Purpose {
     Training,
 }
 
+/// How many threads a pool has.
+pub fn threads() -> usize {
+    thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX)
+}
+
 fn pool(purpose: Purpose) -> Option<&'static ThreadPool> {
     static ANSWERING: OnceLock<Option<ThreadPool>> = OnceLock::new();
     static TRAINING: OnceLock<Option<ThreadPool>> = OnceLock::new();
     let build = |name: &'static str| {
-        let threads = thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
         // Without a pool the caller's own thread does the work: slower, never wrong.
-        ThreadPoolBuilder::new().num_threads(threads).thread_name(move |i| format!("{name}-{i}")).build().ok()
+        ThreadPoolBuilder::new().num_threads(threads()).thread_name(move |i| format!("{name}-{i}")).build().ok()
     };
     match purpose {
         Purpose::Answering => ANSWERING.get_or_init(|| build("answer")).as_ref(),

@@ -13,8 +13,10 @@ use crate::leaf::LEAF_BYTES;
 use crate::model::{Predictor, Stream, check_extend};
 use crate::softmax::leaves_of_logits;
 
-/// Rows computed together: enough to fill the products, few enough to stay in the caches.
-const CHUNK: usize = 256;
+/// Rows computed together: a scored span with its filler in one go, and few enough to stay in the caches.
+const CHUNK: usize = 320;
+/// Contexts that one thread computes one after the other in the same memory.
+const BATCH: usize = 16;
 /// Rows of one block of scores.
 const BLOCK: usize = 64;
 
@@ -28,6 +30,16 @@ pub struct Snapshot {
 struct Cache {
     layers: Vec<(Vec<f32>, Vec<f32>)>,
     rows: usize,
+}
+
+impl Cache {
+    fn truncate(&mut self, rows: usize, width: usize) {
+        for (keys, values) in &mut self.layers {
+            keys.truncate(rows * width);
+            values.truncate(rows * width);
+        }
+        self.rows = rows;
+    }
 }
 
 /// Memory for one chunk of rows.
@@ -216,9 +228,22 @@ fn oldest(position: usize, window: usize) -> usize {
 
 impl Predictor for Snapshot {
     fn predict(&self, context: &[u8], from: usize) -> Vec<u8> {
-        let mut leaves = vec![0; (context.len() - from + 1) * LEAF_BYTES];
-        self.run(&mut self.cache(), &mut Work::default(), context, from, &mut leaves);
-        leaves
+        self.predict_together(&[(context, from)]).swap_remove(0)
+    }
+
+    fn batch(&self) -> usize {
+        BATCH
+    }
+
+    fn predict_together(&self, contexts: &[(&[u8], usize)]) -> Vec<Vec<u8>> {
+        let (mut cache, mut work) = (self.cache(), Work::default());
+        let answer = |&(context, from): &(&[u8], usize)| {
+            cache.truncate(0, self.network.shape.width);
+            let mut leaves = vec![0; (context.len() - from + 1) * LEAF_BYTES];
+            self.run(&mut cache, &mut work, context, from, &mut leaves);
+            leaves
+        };
+        contexts.iter().map(answer).collect()
     }
 
     fn open(self: Arc<Self>) -> Box<dyn Stream> {
@@ -242,12 +267,7 @@ impl Stream for TransformerStream {
         // Rows whose leaves are wanted are computed anew: only keys and values of earlier ones are kept.
         let from = self.bytes.len() + 1 - want;
         let rows = self.cache.rows.min(position + 1).min(from);
-        let width = self.snapshot.network.shape.width;
-        for (keys, values) in &mut self.cache.layers {
-            keys.truncate(rows * width);
-            values.truncate(rows * width);
-        }
-        self.cache.rows = rows;
+        self.cache.truncate(rows, self.snapshot.network.shape.width);
         let mut leaves = vec![0; want * LEAF_BYTES];
         self.snapshot.run(&mut self.cache, &mut self.work, &self.bytes, from, &mut leaves);
         Ok(leaves)
