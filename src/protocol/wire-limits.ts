@@ -9,8 +9,6 @@ export const MINOR_MAX = 0
 
 /** A frame of the hello stream, length prefix apart. */
 export const HELLO_FRAME_BYTES_MAX = 4 * 1024
-/** Body of a request unless the method declares another cap, and the most that a method may declare. */
-export const REQUEST_BYTES_DEFAULT = 1024 * 1024
 export const REQUEST_BYTES_MAX = 4 * 1024 * 1024
 /** Body of an anonymous call. */
 export const OPEN_BODY_BYTES_MAX = 64 * 1024
@@ -31,7 +29,6 @@ export const CLOCK_SKEW_MS_MAX = 10_000
 export const CALL_AGE_MS_MAX = 120_000
 /** Lifetime of a binding: longest accepted, and made here. Renewed at half of it. */
 export const BINDING_MS_MAX = 7 * 86_400_000
-export const BINDING_MS_DEFAULT = 86_400_000
 /** Bindings in one Auth and on one connection; live peers of one hotkey. */
 export const BINDINGS_MAX = 8
 export const PEERS_PER_HOTKEY_MAX = 8
