@@ -9,6 +9,7 @@ export const MINOR_MAX = 0
 
 /** A frame of the hello stream, length prefix apart. */
 export const HELLO_FRAME_BYTES_MAX = 4 * 1024
+/** The largest body of a request that a method may declare. */
 export const REQUEST_BYTES_MAX = 4 * 1024 * 1024
 /** Body of an anonymous call. */
 export const OPEN_BODY_BYTES_MAX = 64 * 1024
