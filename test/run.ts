@@ -29,6 +29,12 @@ function run(command: string, args: string[]): Promise<{ code: number; output: s
   })
 }
 
+/** Everything but the end-to-end suites in two workers; those start whole networks and run one after the other. */
+const parts = [
+  ['test/unit', 'test/contract', 'test/property', 'test/sim', 'test/tidy', 'test/docs'],
+  ['test/e2e', '--maxWorkers=1'],
+]
+
 async function typescript(filters: string[]): Promise<Counts> {
   const report = join(scratch, 'vitest.json')
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
@@ -65,7 +71,8 @@ async function rust(): Promise<Counts> {
 }
 
 const filters = process.argv.slice(2)
-const suites: [name: string, counts: Counts][] = [['typescript', await typescript(filters)]]
+const suites: [name: string, counts: Counts][] = []
+for (const part of filters.length === 0 ? parts : [filters]) suites.push([`typescript ${part[0]} ...`, await typescript(part)])
 if (filters.length === 0) suites.push(['rust', await rust()])
 rmSync(scratch, { recursive: true, force: true })
 

@@ -1,6 +1,6 @@
 /** Commands that sign and submit: transfer, stake, register. The node only forwards the signed bytes. */
 import { join } from 'node:path'
-import { Argument, Option, type Command } from 'commander'
+import { Argument, InvalidArgumentError, Option, type Command } from 'commander'
 import { openColdkey } from '../keys/coldkey.ts'
 import { openHotkey } from '../keys/hotkey.ts'
 import type { KeySigner } from '../keys/signer.ts'
@@ -25,6 +25,14 @@ import { progress } from './progress.ts'
 const EXPIRY_BLOCKS = 100n
 /** A seal counts over a block at most two blocks old, so a longer search begins anew. */
 const SEARCH_BLOCKS = 1
+
+/** A percentage that a take may have, for commander. */
+function percent(text: string): number {
+  const value = Number(text)
+  if (!/^\d{1,2}(\.\d)?$/.test(text) || value > 18)
+    throw new InvalidArgumentError(`'${text.slice(0, 10)}' is not a percentage from 0 to 18.`)
+  return value
+}
 
 export interface SignOptions extends NodeCommandOptions {
   wallet: string
@@ -142,6 +150,16 @@ export function transactionCommands(program: Command): void {
         options,
         { kind: options.remove === true ? 'remove_stake' : 'add_stake', hotkey, amount: rao },
         `${options.remove === true ? 'took back' : 'staked'} ${formatTau(rao)} τ`,
+      ),
+    )
+  signing('delegate', 'let others stake behind a hotkey of this wallet')
+    .addArgument(address('hotkey', 'address of the hotkey'))
+    .addOption(new Option('--take <percent>', 'share of the dividends that the owner keeps, 0 to 18').argParser(percent).default(18))
+    .action((hotkey: Uint8Array, options: SignOptions & { take: number }) =>
+      act(
+        options,
+        { kind: 'become_delegate', hotkey, take: Math.floor((options.take / 100) * 65_535) },
+        `takes delegation at ${options.take} %`,
       ),
     )
   signing('register', 'enter a market by proof of work')

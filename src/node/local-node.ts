@@ -116,6 +116,9 @@ async function start(
   await access.load()
 
   const hotkey = (wallet: string, name: string): Promise<Signer> => openHotkey(join(dataFolder, 'wallets'), wallet, name, compute)
+  // All keys are opened before anything listens: a damaged file must keep the node from starting, not surprise it later.
+  const validatorSigners = await Promise.all(plan.validators.map((one) => hotkey(wallets.validators, one.hotkey)))
+  const plannedMiners = await Promise.all(plan.miners.map(async (one) => ({ plan: one, signer: await hotkey(wallets.miners, one.hotkey) })))
   const gatewaySigner = await hotkey(wallets.user, GATEWAY_HOTKEY)
   const shared: Shared = { compute, ledger, records, access: access.table, clock, random, log, gateway: toHex(gatewaySigner.publicKey) }
   const fallback = compute.expert.model({ kind: 'fallback', artefact: fallbackArtefact(options.corpus) }, 0n)
@@ -185,7 +188,6 @@ async function start(
   })
   /** The API answers before they stand: reading the miners' texts takes seconds, and a restart must not wait for it. */
   const startRoles = async (): Promise<void> => {
-    const validatorSigners = await Promise.all(plan.validators.map((one) => hotkey(wallets.validators, one.hotkey)))
     const validators = await startValidators(
       validatorSigners,
       { netuid: MARKET, coldkey: coldkeys.validators, texts: validationTexts(options.corpus) },
@@ -194,7 +196,7 @@ async function start(
     )
     status.validators(validators)
     const miners = await startMiners(
-      await Promise.all(plan.miners.map(async (one) => ({ plan: one, signer: await hotkey(wallets.miners, one.hotkey) }))),
+      plannedMiners,
       { netuid: MARKET, coldkey: coldkeys.miners, corpus: options.corpus, ownText: options.ownText },
       shared,
       closers,

@@ -204,7 +204,12 @@ export const errors = {
   MIXTURE_ARGUMENT: { http: 400, retry: 'never', penalty: 0, text: 'wrong input for the mixture: {detail}' },
   MIXTURE_TOO_LARGE: { http: 413, retry: 'never', penalty: 0, text: 'too much for one call of the mixture: {detail}' },
   MIXTURE_NTD_MALFORMED: { http: 400, retry: 'never', penalty: 20, text: 'malformed next-token distributions: {detail}' },
-  VALIDATOR_DEAF: { http: 503, retry: 'later', penalty: 0, text: '{late} of {peers} miners answered too late: the fault is more likely here' },
+  VALIDATOR_DEAF: {
+    http: 503,
+    retry: 'later',
+    penalty: 0,
+    text: '{late} of {peers} miners answered too late: the fault is more likely here',
+  },
   VALIDATOR_CLOSED: { http: 503, retry: 'elsewhere', penalty: 0, text: 'the validator is closed' },
   VALIDATOR_STATE: { http: 500, retry: 'never', penalty: 0, text: 'item {index} of the evidence is not the state it should be', exit: 78 },
   VALIDATOR_NO_EVIDENCE: { http: 404, retry: 'never', penalty: 0, text: 'no evidence of epoch {epoch} is kept or revealed' },

@@ -85,12 +85,13 @@ test('a key without stake gets no answer, a token needs its own signature, and t
 test('transfer and stake move money exactly once, and the new holder then gets answers', async () => {
   const wallets = await json<{ name: string; address: string; hotkeys: { address: string }[] }[]>('wallet', 'list')
   const stranger = wallets.find(({ name }) => name === 'stranger')
-  const own = await json<{ address: string }>('wallet', 'create', 'stranger', '--hotkey', 'first')
+  const validator = wallets.find(({ name }) => name === 'validators')?.hotkeys[0]?.address ?? ''
+  await json('delegate', validator, '--take', '10', '--wallet', 'validators')
   await json('transfer', stranger?.address ?? '', '12.5')
   expect((await get<AccountView>(`/v1/accounts/${stranger?.address}`)).free).toBe('12500000000')
-  const staked = await json<{ height: number }>('stake', own.address, '10', '--wallet', 'stranger')
+  const staked = await json<{ height: number }>('stake', validator, '10', '--wallet', 'stranger')
   const account = await get<AccountView>(`/v1/accounts/${stranger?.address}`)
-  expect(account.stakes).toEqual([{ hotkey: own.address, amount: '10000000000' }])
+  expect(account.stakes).toEqual([{ hotkey: validator, amount: '10000000000' }])
   expect(BigInt(account.free)).toBe(12_500_000_000n - 10_000_000_000n - 100_000n)
   expect(staked.height).toBeGreaterThan(0)
 })
