@@ -103,7 +103,7 @@ async function documents(server: Server, version: string): Promise<void> {
 
 async function limits(server: Server): Promise<void> {
   await server.register(underPressure, {
-    maxEventLoopDelay: 2_000,
+    maxEventLoopDelay: 5_000,
     maxRssBytes: 4 * 2 ** 30,
     retryAfter: 5,
     exposeStatusRoute: false,

@@ -179,7 +179,7 @@ async function start(
     if (seconds !== null) onEvent({ event: 'first_epoch_paid', seconds, height })
   })
   const asking = firstCompletion(
-    { coldkey: coldkeys.user, netuid: MARKET, minersMin: Math.min(DEMO_MINERS, plan.miners.length) },
+    { coldkey: coldkeys.user, netuid: MARKET, miners: plan.miners.length, minersMin: Math.min(DEMO_MINERS, plan.miners.length) },
     { gateway, ledger, clock, log },
     stopping.signal,
   ).then((answer: { text: string; experts: ExpertShare[] } | null) => {
