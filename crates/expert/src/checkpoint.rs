@@ -55,7 +55,7 @@ pub fn load(bytes: &[u8], model: &str, layout: &Layout) -> Result<(Vec<f32>, Opt
     for tensor in &layout.tensors {
         fill(&tensors, &tensor.name, &tensor.shape, &mut weights[tensor.range.clone()])?;
     }
-    if !tensors.names().iter().any(|&name| name == FIRST) {
+    if !tensors.names().contains(&FIRST) {
         return Ok((weights, None));
     }
     let mut optimizer = AdamW::new(weights.len());

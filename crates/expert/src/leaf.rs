@@ -19,9 +19,9 @@ const SERIES: [f64; 11] = [
     1.0,
 ];
 const TWO_LOG2_E: f64 = 2.885_390_081_777_926_8;
-const LN_2: f64 = 0.693_147_180_559_945_3;
+const LN_2: f64 = std::f64::consts::LN_2;
 /// Above this mantissa the exponent is one higher, so that the series converges fast (a constant of 2.1).
-const MANTISSA_MAX: f64 = 1.414_213_562_373_095_1;
+const MANTISSA_MAX: f64 = std::f64::consts::SQRT_2;
 
 /// ln x as 2.1 defines it, for normal x > 0. Branch-free, so that a loop over it becomes vector code.
 #[inline(always)]

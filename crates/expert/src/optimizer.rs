@@ -1,4 +1,4 @@
-//! AdamW as mixture.md 1 sets it: 0.9, 0.95, decay 0.1, gradients clipped to norm 1, the rate warming up over 50 steps
+//! `AdamW` as mixture.md 1 sets it: 0.9, 0.95, decay 0.1, gradients clipped to norm 1, the rate warming up over 50 steps
 //! and falling along a cosine to a tenth.
 use tensor::kernels::{dot, vectorised};
 
@@ -110,7 +110,7 @@ mod tests {
         assert!((rate(500, 1_000, 256) - 1.5e-3 * 0.55).abs() < 1e-9);
         for i in 0..=100 {
             let x = f64::from(i) / 100.0;
-            assert!((half_cosine(x) - (1.0 + (std::f64::consts::PI * x).cos()) / 2.0).abs() < 1e-12);
+            assert!((half_cosine(x) - f64::midpoint(1.0, (std::f64::consts::PI * x).cos())).abs() < 1e-12);
         }
     }
 

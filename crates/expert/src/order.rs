@@ -1,5 +1,5 @@
 //! The order-k expert (mixture.md 8): orders 0..k interpolated by absolute discounting,
-//! p_k(y) = (c_k(y)−¾)⁺/C_k + ¾·n_k/C_k·p_{k−1}(y), p_{−1} = 1/256, over its own text; and on top of it the byte that
+//! `p_k(y) = (c_k(y)−¾)⁺/C_k + ¾·n_k/C_k·p_{k−1}(y)`, `p_{−1} = 1/256`, over its own text; and on top of it the byte that
 //! followed the longest match of at least six bytes there, at its adaptive hit rate.
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ use crate::rates::{Foretold, MATCH_MAX, MATCH_MIN, Rates};
 pub const ORDER_MAX: usize = 8;
 const DISCOUNT: f64 = 0.75;
 
+#[allow(clippy::struct_field_names)] // the order of an order-k model has no better name
 /// One text's counts and how deep to use them.
 pub struct Order {
     ranges: Ranges,

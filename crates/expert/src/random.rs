@@ -1,4 +1,4 @@
-//! Seeded numbers with the same bits everywhere: SplitMix64, and normals as sums of twelve uniforms (no logarithm, no
+//! Seeded numbers with the same bits everywhere: `SplitMix64`, and normals as sums of twelve uniforms (no logarithm, no
 //! cosine, whose last bits differ between libraries).
 
 /// A stream of numbers from a seed.

@@ -128,7 +128,7 @@ fn rank_rows(next: &[u8]) -> Vec<u32> {
             counts[usize::from(byte)] += 1;
         }
     }
-    if next.len() % BLOCK == 0 {
+    if next.len().is_multiple_of(BLOCK) {
         let last = rows.len() - 256;
         rows[last..].copy_from_slice(&counts);
     }

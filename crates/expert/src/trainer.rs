@@ -25,6 +25,9 @@ const GROUPS_LARGE: usize = 16;
 /// Distinguishes the draws of windows from those of initial weights.
 const WINDOWS_PART: u64 = 0x77;
 
+/// Takes the model and weights of a finished step.
+pub type Publish<'a> = &'a dyn Fn(Arc<dyn Predictor>, &Arc<Vec<f32>>);
+
 /// What a model of any trainable kind offers.
 pub trait Learner: Send {
     fn layout(&self) -> &Layout;
@@ -39,7 +42,7 @@ pub trait Learner: Send {
         text: &Arc<Vec<u8>>,
         slice: &Slice,
         watch: &dyn Watch,
-        publish: &dyn Fn(Arc<dyn Predictor>, &Arc<Vec<f32>>),
+        publish: Publish,
     ) -> Result<Report, Error>;
 }
 
@@ -165,7 +168,7 @@ impl<N: Network> Learner for Trainer<N> {
         text: &Arc<Vec<u8>>,
         slice: &Slice,
         watch: &dyn Watch,
-        publish: &dyn Fn(Arc<dyn Predictor>, &Arc<Vec<f32>>),
+        publish: Publish,
     ) -> Result<Report, Error> {
         if text.is_empty() {
             return Err(Error::NoText);

@@ -1,4 +1,4 @@
-//! The byte transformer of mixture.md 1: decoder-only, RMS norms before attention and MLP and on queries and keys, RoPE,
+//! The byte transformer of mixture.md 1: decoder-only, RMS norms before attention and MLP and on queries and keys, `RoPE`,
 //! GELU of four times the width, no biases, one embedding for input and output.
 mod attention;
 mod backward;
