@@ -8,7 +8,7 @@ import type { ErrorView } from '../protocol/views/text.ts'
 const known: Record<string, ErrorCode> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'API_BODY_TOO_LARGE',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'API_MEDIA_TYPE',
-  FST_ERR_CTP_EMPTY_JSON_BODY: 'API_JSON_INVALID',
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'JSON_INVALID',
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'API_REQUEST_INVALID',
   FST_UNDER_PRESSURE: 'API_OVERLOADED',
 }
@@ -19,7 +19,7 @@ export function asNodeError(error: unknown): NodeError {
   const { code, validation, message, statusCode } = error as Partial<FastifyError>
   if (validation !== undefined) return new NodeError('API_REQUEST_INVALID', { detail: String(message).slice(0, 300) })
   const ours = known[code ?? '']
-  if (ours !== undefined) return new NodeError(ours, { detail: String(message) })
+  if (ours !== undefined) return new NodeError(ours, { what: 'the body', detail: String(message) })
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
     return new NodeError('API_REQUEST_INVALID', { detail: String(message).slice(0, 300) })
   return new NodeError('API_INTERNAL', {}, { cause: error })

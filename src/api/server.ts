@@ -9,6 +9,7 @@ import underPressure from '@fastify/under-pressure'
 import scalar from '@scalar/fastify-api-reference'
 import fastify from 'fastify'
 import { NodeError } from '../protocol/errors.ts'
+import { parseStrictJson } from '../protocol/strict-json.ts'
 import { completionRoutes } from './completion-routes.ts'
 import { errorHandler } from './errors.ts'
 import { eventRoutes } from './event-routes.ts'
@@ -18,10 +19,12 @@ import { nodeRoutes, tokenRoutes } from './node-routes.ts'
 import type { ApiOptions } from './options.ts'
 import type { ApiParts, RouteParts, Server } from './parts.ts'
 import { powRoutes } from './pow-routes.ts'
-import { parseStrictJson } from './strict-json.ts'
 import { tokens, type Tokens } from './tokens.ts'
 
 const BODY_BYTES_MAX = 65_536
+/** The largest body that a route takes (a transaction in hex) was counted in bytes before; this only bounds the scan. */
+const TEXT_LENGTH_MAX = 262_144
+const JSON_DEPTH_MAX = 32
 const ANONYMOUS_PER_MINUTE = 60
 const TOKEN_PER_MINUTE = 600
 
@@ -65,7 +68,7 @@ function parseBodies(server: Server): void {
   server.removeAllContentTypeParsers()
   server.addContentTypeParser(/^application\/json(?:; ?charset=utf-8)?$/i, { parseAs: 'string' }, (_request, body, done) => {
     try {
-      done(null, parseStrictJson(body as string))
+      done(null, parseStrictJson(body as string, { what: 'the body', lengthMax: TEXT_LENGTH_MAX, depthMax: JSON_DEPTH_MAX }))
     } catch (error) {
       done(error as Error)
     }

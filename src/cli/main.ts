@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander'
 import { NodeError } from '../protocol/errors.ts'
 import { VERSION } from '../node/version.ts'
 import { auditCommand } from './audit.ts'
+import { baseCommand } from './base.ts'
 import { benchCommand } from './bench.ts'
 import { chainCommands } from './chain.ts'
 import { completeCommand } from './complete.ts'
@@ -44,6 +45,7 @@ for (const register of [
   devicesCommand,
   benchCommand,
   labCommand,
+  baseCommand,
   localSetupCommand,
 ])
   register(program)

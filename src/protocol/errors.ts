@@ -152,7 +152,7 @@ export const errors = {
     exit: 78,
   },
   MESSAGE_MALFORMED: { http: 400, retry: 'never', penalty: 20, text: 'a malformed message: {what}' },
-  API_JSON_INVALID: { http: 400, retry: 'never', penalty: 0, text: 'the body is not acceptable JSON: {detail}' },
+  JSON_INVALID: { http: 400, retry: 'never', penalty: 0, text: '{what} is not acceptable JSON: {detail}' },
   API_REQUEST_INVALID: { http: 400, retry: 'never', penalty: 0, text: 'the request is not valid: {detail}' },
   API_MEDIA_TYPE: { http: 415, retry: 'never', penalty: 0, text: 'send the body as content-type application/json' },
   API_BODY_TOO_LARGE: { http: 413, retry: 'never', penalty: 0, text: 'the body is larger than this route takes' },

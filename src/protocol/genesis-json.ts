@@ -105,9 +105,9 @@ function market(value: unknown, where: string): GenesisMarket {
   }
 }
 
-/** @throws NodeError LEDGER_MALFORMED where the text is no strict JSON, LEDGER_GENESIS for what it says */
+/** @throws NodeError JSON_INVALID where the text is no strict JSON, LEDGER_GENESIS for what it says */
 export function genesisFromJson(json: string): Genesis {
-  const value = parseStrictJson(json, 'genesis', { bytes: GENESIS_JSON_BYTES_MAX, depth: 8 })
+  const value = parseStrictJson(json, { what: 'the genesis', lengthMax: GENESIS_JSON_BYTES_MAX, depthMax: 8 })
   const names = ['chainId', 'kind', 'engine', 'time', 'ledgerVersion', 'parameters', 'markets', 'accounts', 'stakes']
   const given = members(value, names, 'genesis')
   const kind = chainKinds.find((name) => name === given['kind'])

@@ -1,7 +1,7 @@
 /** The HTTP API as a client sees it: refusals first, then answers. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { api, type Api } from '../../../src/api/server.ts'
-import { parseStrictJson } from '../../../src/api/strict-json.ts'
+import { parseStrictJson } from '../../../src/protocol/strict-json.ts'
 import { permissions } from '../../../src/protocol/permissions.ts'
 import { encodeSs58 } from '../../../src/protocol/ss58.ts'
 import { fromHex } from '../../../src/protocol/bytes.ts'
@@ -114,9 +114,12 @@ describe('bodies', () => {
     ]
     for (const text of wrong) {
       const response = await complete(text)
-      expect([response.statusCode, code(response)], text.slice(0, 60)).toEqual([400, 'API_JSON_INVALID'])
+      expect([response.statusCode, code(response)], text.slice(0, 60)).toEqual([400, 'JSON_INVALID'])
     }
-    expect(parseStrictJson('{"a":[1,{"a":"\\"}"}],"b":-1.5e3}')).toEqual({ a: [1, { a: '"}' }], b: -1500 })
+    expect(parseStrictJson('{"a":[1,{"a":"\\"}"}],"b":-1.5e3}', { what: 'x', lengthMax: 100, depthMax: 3 })).toEqual({
+      a: [1, { a: '"}' }],
+      b: -1500,
+    })
   })
 
   test('another content type never reaches a handler, however it is spelled', async () => {

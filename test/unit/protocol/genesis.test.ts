@@ -204,7 +204,7 @@ describe('genesis.json', () => {
     ['no JSON', () => '{'],
     ['nothing', () => ''],
     ['a broken escape in a name', () => '{"\\x": 1}'],
-  ])('%s is no strict JSON', (_name, text) => expect(refusal(text())).toBe('LEDGER_MALFORMED'))
+  ])('%s is no strict JSON', (_name, text) => expect(refusal(text())).toBe('JSON_INVALID'))
   test('a hash is over the value: it is known', () => {
     const hash = toHex(genesisHash(genesis()))
     expect(hash).toMatch(/^[0-9a-f]{64}$/)
