@@ -46,7 +46,7 @@ test('a file that is no list of seals or epochs is named with what is wrong', as
     1,
     expect.stringContaining('[CONSENSUS_INPUT_'),
   ])
-  expect(await refusal('genesis', 'show', '--input', file('d.json', '{}'))).toEqual([1, expect.stringContaining('[LEDGER_')])
+  expect(await refusal('genesis', 'show', '--input', file('d.json', '{}'))).toEqual([78, expect.stringContaining('[LEDGER_GENESIS]')])
 })
 
 test(

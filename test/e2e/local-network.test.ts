@@ -86,6 +86,8 @@ test('transfer and stake move money exactly once, and the new holder then gets a
   const wallets = await json<{ name: string; address: string; hotkeys: { address: string }[] }[]>('wallet', 'list')
   const stranger = wallets.find(({ name }) => name === 'stranger')
   const validator = wallets.find(({ name }) => name === 'validators')?.hotkeys[0]?.address ?? ''
+  // The owner of the validators has no free τ for the fee until somebody sends some.
+  await json('transfer', wallets.find(({ name }) => name === 'validators')?.address ?? '', '1')
   await json('delegate', validator, '--take', '10', '--wallet', 'validators')
   await json('transfer', stranger?.address ?? '', '12.5')
   expect((await get<AccountView>(`/v1/accounts/${stranger?.address}`)).free).toBe('12500000000')
