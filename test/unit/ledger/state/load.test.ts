@@ -47,6 +47,23 @@ describe('the state', () => {
       expect(b.events).toEqual(a.events)
     }
   })
+  test('forgets keys on the same day whether it was loaded or not', () => {
+    const world = new World()
+    world.block([100, { kind: 'transfer', to: key(300), amount: 200_000n }])
+    world.block([300, { kind: 'transfer', to: key(100), amount: 100_000n }])
+    world.to(600)
+    const copy = new World()
+    copy.state = deserialize(serialize(world.state), world.headHash)
+    world.to(1_000)
+    copy.to(1_000)
+    expect(queries.nonce(world.state, toHex(key(300)))).toBe(1n)
+    for (const height of [1_001, 1_002, 1_003]) {
+      world.to(height)
+      copy.to(height)
+      expect(toHex(copy.headHash), `${height}`).toBe(toHex(world.headHash))
+    }
+    expect(queries.nonce(world.state, toHex(key(300)))).toBe(0n)
+  })
   test('is what the genesis says at height 0', () => {
     const state = initialState(testGenesis(), testParts)
     expect(queries.head(state)).toMatchObject({ height: 0, issuance: 43_000n * TAU, totalStake: 3_000n * TAU, treasury: 0n, kind: 'local' })
