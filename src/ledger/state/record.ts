@@ -1,9 +1,7 @@
 /** A few named values that change together, one SSZ container: read as an object, written by name, its root kept. */
-import type { ContainerType, Type, ValueOf } from '@chainsafe/ssz'
+import type { Type } from '@chainsafe/ssz'
 import { decodeCanonical, encodeCanonical } from '../../protocol/canonical.ts'
 import { NodeError } from '../../protocol/errors.ts'
-
-export type RecordType = ContainerType<Record<string, Type<unknown>>>
 
 export class StateRecord<V extends object> {
   readonly #type: Type<V> & { hashTreeRoot(value: V): Uint8Array }
@@ -63,5 +61,3 @@ export class StateRecord<V extends object> {
     }
   }
 }
-
-export type ValueOfRecord<T> = T extends Type<unknown> ? ValueOf<T> : never

@@ -54,7 +54,7 @@ export async function register(
       log.error('the registration is refused for good', { netuid: options.netuid, code: refusal.code, reason: refusal.text })
       return { status: 'refused', ...refusal }
     }
-    log.warn('the registration is refused for now', { netuid: options.netuid, code: refusal.code, reason: refusal.text })
+    log.info('the registration is refused for now', { netuid: options.netuid, code: refusal.code, reason: refusal.text })
     pauses = retry === 'later' ? pauses + 1 : 0
     const pause = retry === 'later' ? Math.min(2 ** (pauses - 1), PAUSE_BLOCKS_MAX) : 1
     await watch.reached(watch.tip.height + pause, signal)
