@@ -20,6 +20,8 @@ interface ChartProps {
   lines: Line[]
 }
 const HEIGHT = 190
+/** Axis labels that fit: 301.2K, 1.5M. */
+const tick = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 6 })
 const css = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim()
 
 function Chart({ title, unit, xs, axis, lines }: ChartProps) {
@@ -43,7 +45,7 @@ function Chart({ title, unit, xs, axis, lines }: ChartProps) {
           cursor: { drag: { x: false, y: false } },
           axes: [
             { stroke: ink, grid, ticks: grid, size: 32 },
-            { stroke: ink, grid, ticks: grid, size: 58 },
+            { stroke: ink, grid, ticks: grid, size: 64, values: (_plot, splits) => splits.map((value) => tick.format(value)) },
           ],
           series: [
             { label: axis },

@@ -38,8 +38,14 @@ function sentence(event: EventView): string {
   }
 }
 
+/** Epochs of markets without neurons pay nobody and say nothing. */
+const tells = (event: EventView): boolean => event.type !== 'epoch' || event['paid'] !== '0'
+
 export function Feed({ blocks }: { blocks: BlockLine[] }) {
-  const shown = blocks.filter((block, i) => i < 3 || block.events.length > 0).slice(0, QUIET_LINES_MAX)
+  const shown = blocks
+    .map((block) => ({ ...block, events: block.events.filter(tells) }))
+    .filter((block, i) => i < 3 || block.events.length > 0)
+    .slice(0, QUIET_LINES_MAX)
   return (
     <section aria-labelledby="feed">
       <h2 id="feed">Blocks and events</h2>
