@@ -8,6 +8,7 @@ import type { Network } from '../protocol/ports/network.ts'
 import type { Signer } from '../protocol/ports/platform.ts'
 import { miner, type Miner } from '../roles/miner/miner.ts'
 import { Workload } from '../roles/workload.ts'
+import type { Closers } from './closers.ts'
 import { specs, type MinerPlan } from './network-plan.ts'
 import { localNetwork, type Shared } from './neuron-parts.ts'
 import { trainingText } from './texts.ts'
@@ -53,12 +54,12 @@ async function expertOf(plan: MinerPlan, text: Uint8Array, shared: Shared): Prom
   )
 }
 
-/** Starts all miners; `closers` receives what must be closed, in the order of opening. */
+/** Starts all miners; `closers` receives what must be closed. */
 export async function startMiners(
   plans: readonly { plan: MinerPlan; signer: Signer }[],
   options: Options,
   shared: Shared,
-  closers: (() => Promise<void>)[],
+  closers: Closers,
 ): Promise<LocalMiner[]> {
   const own = options.ownText === null ? null : (await readTextFolder(options.ownText)).bytes
   const workload = new Workload({ trainersMax: TRAINERS_MAX })
@@ -69,15 +70,15 @@ export async function startMiners(
     const plan: MinerPlan = isOwn ? { ...planned, kind: 'order', domain: basename(options.ownText ?? '') } : planned
     const log = shared.log.child(plan.hotkey)
     const expert = await expertOf(plan, isOwn ? own : trainingText(options.corpus, plan.domain), shared)
-    closers.push(() => expert.close())
+    closers.add(() => expert.close())
     const network: Network = await localNetwork('miner', signer, shared)
-    closers.push(() => network.close())
+    closers.add(() => network.close())
     const role = await miner(
       { netuid: options.netuid, coldkey: options.coldkey },
       { ledger, network, pow: compute.pow, mixture: compute.mixture, expert, signer, clock, random, log, workload },
     )
     await role.start()
-    closers.push(() => role.close())
+    closers.add(() => role.close())
     return { plan, signer, role, kind: role.status().kind }
   }
   return await Promise.all(plans.map((one, index) => start(one, index)))

@@ -8,6 +8,7 @@ import { register } from '../roles/miner/registration.ts'
 import { submitter, type Submit } from '../roles/submit.ts'
 import { localValidatorOptions } from '../roles/validator/options.ts'
 import { validator, type Validator } from '../roles/validator/validator.ts'
+import type { Closers } from './closers.ts'
 import { localNetwork, type Shared } from './neuron-parts.ts'
 
 export interface LocalValidator {
@@ -58,13 +59,13 @@ export async function startValidators(
   signers: readonly Signer[],
   options: Options,
   parts: { shared: Shared; fallback: Model; onQuality: (point: QualityPoint) => void },
-  closers: (() => Promise<void>)[],
+  closers: Closers,
 ): Promise<LocalValidator[]> {
   const { shared, fallback, onQuality } = parts
   const { ledger, compute, records, clock, random } = shared
   const start = async (signer: Signer, index: number): Promise<LocalValidator> => {
     const network = await localNetwork('validator', signer, shared)
-    closers.push(() => network.close())
+    closers.add(() => network.close())
     const log = shared.log.child(`v${index}`)
     const submit = submitter({ ledger, signer })
     const role = validator(
@@ -85,9 +86,9 @@ export async function startValidators(
       },
     )
     await role.start()
-    closers.push(() => role.close())
+    closers.add(() => role.close())
     const entering = enter({ netuid: options.netuid, coldkey: options.coldkey, signer }, { shared, submit, log })
-    closers.push(entering.stop)
+    closers.add(entering.stop)
     return { signer, role }
   }
   return await Promise.all(signers.map(start))
