@@ -1,6 +1,7 @@
 /** What all parts of a local network stand on: plan, keys, ledger, records, membership, the public fallback. */
 import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
+import { readTextFolder } from '../experts/text-folder.ts'
 import { openHotkey } from '../keys/hotkey.ts'
 import { loadOrCreateEd25519 } from '../keys/node-key.ts'
 import { sqliteRecordStore } from '../ledger/store/sqlite-record-store.ts'
@@ -24,6 +25,10 @@ import { fallbackArtefact } from './texts.ts'
 const GENESIS_FILE = 'genesis.json'
 export const ORDERER_FILE = 'orderer.key'
 
+export interface OwnText {
+  name: string
+  bytes: Uint8Array
+}
 export interface LocalGround {
   shared: Shared
   access: LiveAccess
@@ -33,6 +38,8 @@ export interface LocalGround {
   gatewaySigner: Signer
   validatorSigners: Signer[]
   miners: { plan: MinerPlan; signer: Signer }[]
+  /** The user's own text, which the last miner learns from in place of its domain. */
+  ownText: OwnText | null
   coldkeys: { miners: Uint8Array; validators: Uint8Array; user: Hex }
 }
 
@@ -42,9 +49,20 @@ function readGenesis(dataFolder: string): Genesis {
   return genesisFromJson(readFileSync(path, 'utf8'))
 }
 
+async function readOwnText(path: string, log: Log): Promise<OwnText> {
+  const { bytes, truncated } = await readTextFolder(path)
+  if (truncated) log.warn('only the beginning of this text is learnt', { path, bytes: bytes.length })
+  return { name: basename(path), bytes }
+}
+
 /** Opens everything that lies in the data folder. @throws NodeError STORE_*, LEDGER_*, KEYS_*, NODE_PLAN_INVALID, NODE_CORPUS_MISSING */
-export async function openGround(options: { dataFolder: string; corpus: string }, log: Log, closers: Closers): Promise<LocalGround> {
+export async function openGround(
+  options: { dataFolder: string; corpus: string; ownText: string | null },
+  log: Log,
+  closers: Closers,
+): Promise<LocalGround> {
   const { dataFolder } = options
+  const ownText = options.ownText === null ? null : await readOwnText(options.ownText, log)
   const plan = readPlan(dataFolder)
   if (plan === null) throw new NodeError('NODE_PLAN_INVALID', { path: join(dataFolder, PLAN_FILE) })
   const compute = openCompute()
@@ -70,6 +88,7 @@ export async function openGround(options: { dataFolder: string; corpus: string }
     gatewaySigner,
     validatorSigners: await Promise.all(plan.validators.map((one) => hotkey(wallets.validators, one.hotkey))),
     miners: await Promise.all(plan.miners.map(async (one) => ({ plan: one, signer: await hotkey(wallets.miners, one.hotkey) }))),
+    ownText,
     coldkeys: {
       miners: decodeSs58(plan.coldkeys.miners),
       validators: decodeSs58(plan.coldkeys.validators),

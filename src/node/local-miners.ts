@@ -1,14 +1,13 @@
 /** The miners of a local network: each with its model, its text, its key and its own libp2p network. */
-import { basename } from 'node:path'
 import { nativeExpert } from '../experts/native-expert.ts'
 import { recordCheckpoints } from '../experts/checkpoint-store.ts'
-import { readTextFolder } from '../experts/text-folder.ts'
 import type { Expert } from '../protocol/ports/expert.ts'
 import type { Network } from '../protocol/ports/network.ts'
 import type { Signer } from '../protocol/ports/platform.ts'
 import { miner, type Miner } from '../roles/miner/miner.ts'
 import { Workload } from '../roles/workload.ts'
 import type { Closers } from './closers.ts'
+import type { OwnText } from './local-ground.ts'
 import { specs, type MinerPlan } from './network-plan.ts'
 import { localNetwork, type Shared } from './neuron-parts.ts'
 import { trainingText } from './texts.ts'
@@ -35,7 +34,7 @@ interface Options {
   /** Folder of the prepared corpus. */
   corpus: string
   /** A folder of the user's own text, which the last miner learns from in place of its domain. */
-  ownText: string | null
+  ownText: OwnText | null
 }
 
 async function expertOf(plan: MinerPlan, text: Uint8Array, shared: Shared): Promise<Expert> {
@@ -61,15 +60,15 @@ export async function startMiners(
   shared: Shared,
   closers: Closers,
 ): Promise<LocalMiner[]> {
-  const own = options.ownText === null ? null : (await readTextFolder(options.ownText)).bytes
+  const own = options.ownText
   const workload = new Workload({ trainersMax: TRAINERS_MAX })
   const { ledger, compute, clock, random } = shared
   const start = async ({ plan: planned, signer }: { plan: MinerPlan; signer: Signer }, index: number): Promise<LocalMiner> => {
     const isOwn = own !== null && index === plans.length - 1
     // An n-gram knows a small text at once; a network would have to train on it first.
-    const plan: MinerPlan = isOwn ? { ...planned, kind: 'order', domain: basename(options.ownText ?? '') } : planned
+    const plan: MinerPlan = isOwn ? { ...planned, kind: 'order', domain: own.name } : planned
     const log = shared.log.child(plan.hotkey)
-    const expert = await expertOf(plan, isOwn ? own : trainingText(options.corpus, plan.domain), shared)
+    const expert = await expertOf(plan, isOwn ? own.bytes : trainingText(options.corpus, plan.domain), shared)
     closers.add(() => expert.close())
     const network: Network = await localNetwork('miner', signer, shared)
     closers.add(() => network.close())

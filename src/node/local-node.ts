@@ -133,7 +133,7 @@ async function startRoles(options: LocalNodeOptions, ground: LocalGround, status
     closers,
   )
   status.validators(validators)
-  const where = { netuid: MARKET, coldkey: coldkeys.miners, corpus: options.corpus, ownText: options.ownText }
+  const where = { netuid: MARKET, coldkey: coldkeys.miners, corpus: options.corpus, ownText: ground.ownText }
   status.miners(await startMiners(ground.miners, where, shared, closers))
 }
 
