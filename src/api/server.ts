@@ -124,7 +124,16 @@ async function limits(server: Server): Promise<void> {
 
 async function pages(server: Server, dashboard: string | null): Promise<void> {
   server.get('/openapi.json', { schema: { hide: true } }, () => server.swagger())
-  await server.register(scalar, { routePrefix: '/docs', configuration: { title: 'taumesh API' } })
+  await server.register(scalar, {
+    routePrefix: '/docs',
+    configuration: {
+      title: 'taumesh API',
+      withDefaultFonts: false,
+      telemetry: false,
+      showDeveloperTools: 'never',
+      agent: { disabled: true },
+    },
+  })
   if (dashboard === null || !existsSync(dashboard)) return
   await server.register(fastifyStatic, { root: dashboard, prefix: '/', wildcard: true })
 }
