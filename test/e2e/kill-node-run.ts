@@ -54,8 +54,8 @@ class Load {
 
   /** Asks for what signing needs, then submits until the node is gone; only whole answers count as acknowledged. */
   async start(url: string, token: string): Promise<{ ended: Promise<string> }> {
-    const { head } = (await (await fetch(`${url}/v1/status`)).json()) as { head: HeadView }
-    const { nonce } = (await (await fetch(`${url}/v1/accounts/${encodeSs58(this.#signer.publicKey)}`)).json()) as AccountView
+    const { head } = await get<{ head: HeadView }>(url, '/v1/status')
+    const { nonce } = await get<AccountView>(url, `/v1/accounts/${encodeSs58(this.#signer.publicKey)}`)
     let next = BigInt(nonce)
     this.#open = true
     const worker = async (): Promise<void> => {
@@ -93,6 +93,14 @@ class Load {
   }
 }
 
+/** An answer of the node, which must be one: an error is a fault of the run and is shown whole. */
+async function get<T>(url: string, path: string): Promise<T> {
+  const response = await fetch(`${url}${path}`)
+  const text = await response.text()
+  if (!response.ok) throw new Error(`${path}: HTTP ${response.status} ${text}`)
+  return JSON.parse(text) as T
+}
+
 /** What the ledger says after a start: acknowledged transactions that are missing, and transfers beyond one per nonce. */
 async function verdict(
   url: string,
@@ -103,11 +111,13 @@ async function verdict(
   let lost = 0
   for (const id of acknowledged) {
     const response = await fetch(`${url}/v1/transactions/${id}`)
-    if (!response.ok || ((await response.json()) as ReceiptView).error !== null) lost++
+    if (response.status === 404) lost++
+    else if (!response.ok) throw new Error(`${id}: HTTP ${response.status} ${await response.text()}`)
+    else if (((await response.json()) as ReceiptView).error !== null) lost++
   }
-  const [from, to] = (await Promise.all(
-    [sender, receiver].map(async (key) => await (await fetch(`${url}/v1/accounts/${encodeSs58(key)}`)).json()),
-  )) as [AccountView, AccountView]
+  const balances = [sender, receiver].map((key) => get<AccountView>(url, `/v1/accounts/${encodeSs58(key)}`))
+  const [from, to] = await Promise.all(balances)
+  if (from === undefined || to === undefined) throw new Error('two accounts were asked for')
   return { lost, duplicated: Math.abs(Number(BigInt(to.free) / AMOUNT - BigInt(from.nonce))) }
 }
 
