@@ -107,6 +107,8 @@ async function documents(server: Server, version: string): Promise<void> {
 async function limits(server: Server): Promise<void> {
   await server.register(underPressure, {
     maxEventLoopDelay: 5_000,
+    // A loop that was blocked for a whole interval counts as blocked forever: the interval must not be shorter than the limit.
+    sampleInterval: 5_000,
     maxRssBytes: 4 * 2 ** 30,
     retryAfter: 5,
     exposeStatusRoute: false,

@@ -141,7 +141,10 @@ export async function killNode(options: {
         load = new Load(await openColdkey(join(folder, 'wallets'), 'user', { password: null, allowUnencrypted: true }, compute), receiver)
       else {
         report.ready.push(seconds)
-        const { lost, duplicated } = await verdict(url, await publicKeyOf(folder, compute), receiver, load.acknowledged)
+        const sender = await publicKeyOf(folder, compute)
+        const { lost, duplicated } = await verdict(url, sender, receiver, load.acknowledged).catch((error: unknown) => {
+          throw new Error(`round ${report.rounds}: ${String(error)}; the node said: ${node.stderr().slice(-4_000)}`)
+        })
         report.lost += lost
         report.duplicated += duplicated
       }
