@@ -90,7 +90,9 @@ function hasPrebuiltAddon() {
 }
 
 async function buildAddon() {
-  const mark = fingerprint(['Cargo.toml', 'Cargo.lock', 'crates/'])
+  // The GPU program is an artefact of its own (`npm run build:gpu`): the addon does not depend on it.
+  const crates = readdirSync(join(root, 'crates')).filter((name) => name !== 'gpu')
+  const mark = fingerprint(['Cargo.toml', 'Cargo.lock', ...crates.map((name) => `crates/${name}/`)])
   const built = readdirSync(join(root, 'src', 'native')).some((name) => name.endsWith('.node'))
   if ((built && isDone('addon', mark)) || hasPrebuiltAddon()) return
   if (spawnSync('cargo', ['--version'], { shell: windows }).status !== 0)

@@ -1,0 +1,171 @@
+//! A device that is none, for tests without any GPU: `TAUMESH_GPU_FAKE` describes it, and then it is the only one listed.
+//! It computes on the CPU and can be told to misbehave at chosen calls (jobs, counted from 0):
+//! `{"calls":[{"at":2,"do":"fail"},{"from":5,"do":"hang"}]}`; an empty object behaves well.
+use std::thread;
+
+use serde::Deserialize;
+
+use crate::device::{Device, DeviceInfo, Found, Listing};
+use crate::error::Error;
+use crate::host;
+use crate::request::{Heads, Search};
+use crate::shape::Shape;
+use crate::watch::Watch;
+
+/// Nonces between two looks at the watch: 4 ms.
+const SLICE: u64 = 1 << 12;
+
+/// How it misbehaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Do {
+    /// Answers with a lost device.
+    Fail,
+    /// Answers that its memory is full.
+    Memory,
+    /// Answers, wrongly.
+    Wrong,
+    /// Never ends and cannot be cancelled; the program itself still answers.
+    Hang,
+    /// The whole program stops where it is.
+    Freeze,
+    /// The program ends with status 3.
+    Exit,
+    /// The program dies as in a crash of its driver.
+    Abort,
+    /// The thread panics.
+    Panic,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Call {
+    /// This call alone.
+    at: Option<u64>,
+    /// This call and all that follow.
+    from: Option<u64>,
+    r#do: Do,
+}
+
+/// The JSON of the environment variable.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Script {
+    name: String,
+    memory_bytes: Option<u64>,
+    /// Makes it unusable.
+    reason: Option<String>,
+    calls: Vec<Call>,
+}
+
+impl Default for Script {
+    fn default() -> Self {
+        Self { name: String::from("Fake device"), memory_bytes: Some(1 << 30), reason: None, calls: Vec::new() }
+    }
+}
+
+impl Script {
+    /// # Errors
+    /// `Request` for anything but the JSON described above.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        serde_json::from_str(text).map_err(|error| Error::Request(format!("TAUMESH_GPU_FAKE: {error}")))
+    }
+
+    pub fn listing(self) -> Listing {
+        let info = DeviceInfo {
+            id: String::from("fake:0"),
+            backend: "fake",
+            name: self.name.clone(),
+            memory_bytes: self.memory_bytes,
+            driver: Some(String::from("none")),
+            features: ["seal", "f32", "f16", "bf16", "int8"].map(String::from).to_vec(),
+            usable: self.reason.is_none(),
+            reason: self.reason.clone(),
+        };
+        let usable = info.usable;
+        // The count of calls outlives a device that is opened again.
+        let calls = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
+        let open = move || -> Result<Box<dyn Device>, Error> {
+            Ok(Box::new(Fake { script: self.clone(), calls: calls.clone() }))
+        };
+        Listing { info, open: usable.then(|| Box::new(open) as _) }
+    }
+}
+
+struct Fake {
+    script: Script,
+    calls: std::sync::Arc<std::sync::atomic::AtomicU64>,
+}
+
+impl Fake {
+    /// Counts a call and misbehaves; true when its answer shall be wrong.
+    fn call(&self) -> Result<bool, Error> {
+        let index = self.calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let due = |call: &&Call| call.at == Some(index) || call.from.is_some_and(|from| index >= from);
+        match self.script.calls.iter().find(due).map(|call| call.r#do) {
+            None => Ok(false),
+            Some(Do::Wrong) => Ok(true),
+            Some(Do::Fail) => Err(Error::DeviceLost(String::from("as it was told"))),
+            Some(Do::Memory) => Err(Error::Memory(String::from("as it was told"))),
+            Some(Do::Hang) => loop {
+                thread::park();
+            },
+            Some(Do::Freeze) => {
+                freeze();
+                Ok(false)
+            }
+            Some(Do::Exit) => std::process::exit(3),
+            Some(Do::Abort) => std::process::abort(),
+            Some(Do::Panic) => std::panic::resume_unwind(Box::new("as it was told")),
+        }
+    }
+}
+
+#[cfg(unix)]
+#[allow(unsafe_code)]
+fn freeze() {
+    // SAFETY: a signal to this process, with no memory involved.
+    unsafe { libc::raise(libc::SIGSTOP) };
+}
+
+#[cfg(not(unix))]
+fn freeze() {
+    std::process::abort();
+}
+
+impl Device for Fake {
+    fn search(&mut self, search: &Search, watch: &Watch) -> Result<Found, Error> {
+        let wrong = self.call()?;
+        for at in 0..search.count {
+            if at % SLICE == 0 {
+                watch.step(at, search.count)?;
+            }
+            let nonce = search.start.wrapping_add(at);
+            if pow::meets(&pow::seal(&search.inner, nonce), search.difficulty) {
+                return Ok(Found { nonce: Some(nonce.wrapping_add(u64::from(wrong))), hashes: at + 1 });
+            }
+        }
+        Ok(Found { nonce: wrong.then_some(search.start), hashes: search.count })
+    }
+
+    fn heads(&mut self, heads: &Heads, watch: &Watch) -> Result<Vec<u64>, Error> {
+        let wrong = self.call()?;
+        let mut out = Vec::with_capacity(heads.count as usize);
+        for at in 0..heads.count {
+            if at % SLICE == 0 {
+                watch.step(at, heads.count)?;
+            }
+            out.push(host::head(&heads.inner, heads.start.wrapping_add(at)) ^ u64::from(wrong));
+        }
+        Ok(out)
+    }
+
+    fn matmul(&mut self, shape: &Shape, a: &[u8], b: &[u8], watch: &Watch) -> Result<Vec<u8>, Error> {
+        let wrong = self.call()?;
+        let mut out = host::matmul(shape, a, b, watch)?;
+        if let (true, Some(byte)) = (wrong, out.get_mut(3)) {
+            *byte ^= 0x41;
+        }
+        Ok(out)
+    }
+}
