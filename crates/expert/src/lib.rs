@@ -11,11 +11,13 @@ pub mod watch;
 
 mod checkpoint;
 #[cfg(test)]
-mod gradient_check;
+mod checks;
 mod gru;
 mod layout;
 mod network;
 mod optimizer;
+mod pointwise;
+mod product;
 mod random;
 mod ranges;
 mod rates;

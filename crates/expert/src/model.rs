@@ -7,13 +7,13 @@ use std::time::Duration;
 use crate::checkpoint;
 use crate::error::Error;
 use crate::fallback::Fallback;
-use crate::gru::{self, Gru};
+use crate::gru::Gru;
 use crate::leaf::LEAF_BYTES;
 use crate::order::{ORDER_MAX, Order};
 use crate::root;
 use crate::threads::{Purpose, each, threads};
 use crate::trainer::{Learner, Trainer};
-use crate::transformer::{self, Transformer};
+use crate::transformer::Transformer;
 use crate::watch::Watch;
 
 pub use crate::gru::Shape as GruShape;
@@ -141,11 +141,11 @@ impl Model {
                 (Arc::new(fallback), entries)
             }
             Spec::Transformer(shape) => {
-                let network = transformer::Trainable(Arc::new(Transformer::new(*shape)?));
+                let network = Arc::new(Transformer::new(*shape)?);
                 trainable(learner.insert(Box::new(Trainer::new(network, seed))).as_ref())
             }
             Spec::Gru(shape) => {
-                let network = gru::Trainable(Arc::new(Gru::new(*shape)?));
+                let network = Arc::new(Gru::new(*shape)?);
                 trainable(learner.insert(Box::new(Trainer::new(network, seed))).as_ref())
             }
         };

@@ -34,10 +34,19 @@ fn pool(purpose: Purpose) -> Option<&'static ThreadPool> {
     }
 }
 
-/// `work` of every item, in parallel, results in the order of the items.
+/// `work` of every item, in parallel, results in the order of the items. On a thread of a pool it is that pool's work.
 pub fn each<I: Send, T: Send>(purpose: Purpose, items: Vec<I>, work: impl Fn(I) -> T + Sync) -> Vec<T> {
+    if rayon::current_thread_index().is_some() {
+        return items.into_par_iter().with_max_len(1).map(&work).collect();
+    }
     match pool(purpose) {
         Some(pool) if items.len() > 1 => pool.install(|| items.into_par_iter().with_max_len(1).map(&work).collect()),
         _ => items.into_iter().map(work).collect(),
     }
+}
+
+/// Runs `work`, and what it gives to `each`, on a pool of exactly `threads` threads.
+#[cfg(test)]
+pub fn with<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
+    ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(work)
 }

@@ -54,10 +54,12 @@ struct Group<W> {
 }
 
 pub struct Trainer<N: Network> {
-    network: N,
+    network: Arc<N>,
     seed: u64,
     weights: Arc<Vec<f32>>,
     optimizer: AdamW,
+    /// Of the weights of the current step, from its first round on.
+    prepared: Option<N::Prepared>,
     groups: Vec<Group<N::Workspace>>,
     /// Rounds of the current step that are done.
     round: usize,
@@ -65,10 +67,10 @@ pub struct Trainer<N: Network> {
 }
 
 impl<N: Network> Trainer<N> {
-    pub fn new(network: N, seed: u64) -> Self {
+    pub fn new(network: Arc<N>, seed: u64) -> Self {
         let weights = Arc::new(network.layout().initial(seed));
         let optimizer = AdamW::new(weights.len());
-        Self { network, seed, weights, optimizer, groups: Vec::new(), round: 0, text: Arc::default() }
+        Self { network, seed, weights, optimizer, prepared: None, groups: Vec::new(), round: 0, text: Arc::default() }
     }
 
     fn group_count(&self) -> usize {
@@ -96,7 +98,8 @@ impl<N: Network> Trainer<N> {
         let length = self.text.len().min(self.network.context());
         let per_group = BATCH / self.groups.len();
         let windows = self.network.windows();
-        let (network, weights, text) = (&self.network, &self.weights[..], &self.text[..]);
+        let (network, weights, text) = (&*self.network, &self.weights[..], &self.text[..]);
+        let prepared = &*self.prepared.get_or_insert_with(|| network.prepare(weights));
         let (seed, step, round) = (self.seed, self.optimizer.steps, self.round);
         let before: f64 = self.groups.iter().map(|group| group.loss).sum();
         let items: Vec<_> = self.groups.iter_mut().enumerate().collect();
@@ -111,7 +114,7 @@ impl<N: Network> Trainer<N> {
                         &text[start..start + length]
                     })
                     .collect();
-                group.loss += network.gradient(weights, &chosen, &mut group.workspace, &mut group.gradient);
+                group.loss += network.gradient(weights, prepared, &chosen, &mut group.workspace, &mut group.gradient);
                 bytes += (chosen.len() * length) as u64;
             }
             bytes
@@ -136,6 +139,7 @@ impl<N: Network> Trainer<N> {
         // Predictors of earlier steps may still hold the old weights: then they are copied.
         let weights = Arc::make_mut(&mut self.weights);
         self.optimizer.step(self.network.layout(), weights, gradient, self.network.width(), total_steps);
+        self.prepared = None;
         self.round = 0;
     }
 }
@@ -156,11 +160,12 @@ impl<N: Network> Learner for Trainer<N> {
     fn restore(&mut self, weights: Vec<f32>, optimizer: Option<AdamW>) {
         self.optimizer = optimizer.unwrap_or_else(|| AdamW::new(weights.len()));
         self.weights = Arc::new(weights);
+        self.prepared = None;
         self.round = 0;
     }
 
     fn predictor(&self) -> Arc<dyn Predictor> {
-        self.network.predictor(Arc::clone(&self.weights))
+        Arc::clone(&self.network).predictor(Arc::clone(&self.weights))
     }
 
     fn train(

@@ -1,9 +1,10 @@
 //! The product whose bits are the same on every CPU: each element is 16 running sums over k mod 16, added pairwise,
 //! with no fused multiply-add. Vectors run over columns, so the sums of one element never meet another's, and their
 //! width changes nothing. Factors are packed and padded with zeros to whole blocks of 16, which changes no sum.
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
 use crate::kernels::LANES;
+use crate::level::arch;
 use crate::matmul::{Into, View, ViewMut};
 
 /// Rows, and running sums, that are in registers together: sixteen accumulators.
@@ -21,7 +22,7 @@ struct Product<'a, 'b> {
 
 /// c = a·b or c += a·b; shapes were checked by the caller.
 pub fn multiply(a: View, b: View, c: ViewMut, into: Into) {
-    Arch::new().dispatch(Product { a, b, c, into });
+    arch().dispatch(Product { a, b, c, into });
 }
 
 impl WithSimd for Product<'_, '_> {

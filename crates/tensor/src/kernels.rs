@@ -1,6 +1,6 @@
 //! Element-wise kernels and row reductions. Own exp, sigmoid and tanh, no fused multiply-add, reductions by 16 running
 //! sums then pairwise: the same bits on every CPU, so that both numeric modes share them.
-use pulp::Arch;
+use crate::level::arch;
 
 /// Lanes of every reduction, whatever the width of the CPU's vectors.
 pub const LANES: usize = 16;
@@ -8,7 +8,7 @@ pub const LANES: usize = 16;
 /// Runs `work` compiled for the widest vectors of this CPU. Closures given here must be small enough to be inlined.
 #[inline(always)]
 pub fn vectorised<R>(work: impl FnOnce() -> R) -> R {
-    Arch::new().dispatch(work)
+    arch().dispatch(work)
 }
 
 /// e^x, relative error below 3·10⁻⁷; x is clamped to [-87, 88], so the result is finite and normal.
@@ -180,37 +180,6 @@ pub fn norm_row_backward(x: &[f32], gain: &[f32], r: f32, dy: &[f32], dx: &mut [
     }
 }
 
-/// √(2/π), of the usual tanh form of GELU.
-const GELU_SCALE: f32 = 0.797_884_6;
-const GELU_CUBE: f32 = 0.044_715;
-
-/// out = GELU(x), the tanh form.
-pub fn gelu(x: &[f32], out: &mut [f32]) {
-    vectorised(
-        #[inline(always)]
-        || {
-            for (out, &x) in out.iter_mut().zip(x) {
-                let u = 2.0 * GELU_SCALE * (x + GELU_CUBE * x * x * x);
-                *out = x * sigmoid(u);
-            }
-        },
-    );
-}
-
-/// dy ← dy·GELU'(x), in place.
-pub fn gelu_backward(x: &[f32], dy: &mut [f32]) {
-    vectorised(
-        #[inline(always)]
-        || {
-            for (dy, &x) in dy.iter_mut().zip(x) {
-                let u = 2.0 * GELU_SCALE * (x + GELU_CUBE * x * x * x);
-                let s = sigmoid(u);
-                *dy *= s + x * s * (1.0 - s) * (2.0 * GELU_SCALE) * (1.0 + 3.0 * GELU_CUBE * x * x);
-            }
-        },
-    );
-}
-
 /// a += b.
 pub fn add(a: &mut [f32], b: &[f32]) {
     vectorised(
@@ -218,6 +187,18 @@ pub fn add(a: &mut [f32], b: &[f32]) {
         || {
             for (a, b) in a.iter_mut().zip(b) {
                 *a += b;
+            }
+        },
+    );
+}
+
+/// a ← a∘b, slices of one length.
+pub fn multiply(a: &mut [f32], b: &[f32]) {
+    vectorised(
+        #[inline(always)]
+        || {
+            for (a, b) in a.iter_mut().zip(b) {
+                *a *= b;
             }
         },
     );

@@ -7,5 +7,5 @@ pub mod devices;
 pub mod error;
 pub mod exact;
 pub mod kernels;
+pub mod level;
 pub mod matmul;
-pub mod narrow;

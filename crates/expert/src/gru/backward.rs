@@ -1,10 +1,11 @@
 //! Back through time over the whole window; products with weights are done for all times at once where they can be.
 use tensor::kernels::{self, vectorised};
-use tensor::matmul::{Into, View, ViewMut, multiply};
-use tensor::narrow;
+use tensor::matmul::{Into, View, ViewMut};
 
 use super::Gru;
+use super::factors::{Factors, apply};
 use super::forward::{Workspace, tokens};
+use crate::product::multiply;
 
 /// sum += each row of `rows`.
 fn add_rows(rows: &[f32], sum: &mut [f32]) {
@@ -47,7 +48,7 @@ fn cell_backward(cell: &Cell, carried: &mut [f32], dgates: &mut [f32], drecurren
 
 impl Gru {
     /// Adds the gradient for the windows whose forward pass filled `work`.
-    pub fn backward(&self, weights: &[f32], windows: &[&[u8]], work: &mut Workspace, gradient: &mut [f32]) {
+    pub fn backward(&self, factors: &Factors, windows: &[&[u8]], work: &mut Workspace, gradient: &mut [f32]) {
         let (count, width) = (windows.len(), self.shape.width);
         let mode = self.shape.mode;
         let rows = work.targets.len();
@@ -59,9 +60,8 @@ impl Gru {
         let doutput = ViewMut::new(&mut gradient[self.output.clone()], width, 256);
         multiply(mode, after.t(), dlogits, doutput, Into::Add);
         add_rows(&work.probabilities, &mut gradient[self.output_bias.clone()]);
-        let output = View::new(&weights[self.output.clone()], width, 256);
-        multiply(mode, dlogits, output.t(), ViewMut::new(&mut work.dstates, rows, width), Into::Replace);
-        self.through_time(weights, count, work);
+        apply(&factors.back.output, &work.probabilities, 256, &mut work.dstates, width);
+        self.through_time(factors, count, work);
         let drecurrent = View::new(&work.drecurrent, rows, 3 * width);
         let du = ViewMut::new(&mut gradient[self.recurrent.clone()], width, 3 * width);
         multiply(mode, View::new(&work.states, rows, width).t(), drecurrent, du, Into::Add);
@@ -69,18 +69,12 @@ impl Gru {
         for row in work.drecurrent.chunks_exact(3 * width) {
             kernels::add(dbias, &row[2 * width..]);
         }
-        self.embedding_backward(weights, windows, work, gradient);
+        self.embedding_backward(factors, windows, work, gradient);
     }
 
     /// Fills `dgates` and `drecurrent` of every time, last first.
-    fn through_time(&self, weights: &[f32], count: usize, work: &mut Workspace) {
+    fn through_time(&self, factors: &Factors, count: usize, work: &mut Workspace) {
         let width = self.shape.width;
-        let u = &weights[self.recurrent.clone()];
-        for (i, row) in u.chunks_exact(3 * width).enumerate() {
-            for (j, &value) in row.iter().enumerate() {
-                work.transposed[j * width + i] = value;
-            }
-        }
         let length = work.targets.len() / count;
         let mut through = vec![0.0; count * width];
         work.dcarried.fill(0.0);
@@ -107,20 +101,19 @@ impl Gru {
                 },
             );
             let here = &drecurrent[t * count * 3 * width..][..count * 3 * width];
-            narrow::multiply(self.shape.mode, here, &work.transposed, &mut through, 3 * width);
+            apply(&factors.back.recurrent, here, 3 * width, &mut through, width);
             kernels::add(dcarried, &through);
         }
     }
 
-    fn embedding_backward(&self, weights: &[f32], windows: &[&[u8]], work: &mut Workspace, gradient: &mut [f32]) {
+    fn embedding_backward(&self, factors: &Factors, windows: &[&[u8]], work: &mut Workspace, gradient: &mut [f32]) {
         let (width, e, mode) = (self.shape.width, self.shape.embedding, self.shape.mode);
         let rows = work.targets.len();
         let dgates = View::new(&work.dgates, rows, 3 * width);
         let dinput = ViewMut::new(&mut gradient[self.input.clone()], e, 3 * width);
         multiply(mode, View::new(&work.embedded, rows, e).t(), dgates, dinput, Into::Add);
         add_rows(&work.dgates, &mut gradient[self.input_bias.clone()]);
-        let input = View::new(&weights[self.input.clone()], e, 3 * width);
-        multiply(mode, dgates, input.t(), ViewMut::new(&mut work.dembedded, rows, e), Into::Replace);
+        apply(&factors.back.input, &work.dgates, 3 * width, &mut work.dembedded, e);
         let dembedding = &mut gradient[self.embedding.clone()];
         for (row, token) in work.dembedded.chunks_exact(e).zip(tokens(windows)) {
             kernels::add(&mut dembedding[token * e..][..e], row);

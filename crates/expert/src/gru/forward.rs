@@ -1,8 +1,8 @@
 //! The forward pass of training: windows in step, row t·windows + w being window w at time t.
 use tensor::kernels::{self, vectorised};
-use tensor::narrow;
 
 use super::Gru;
+use super::factors::{Factors, apply, linear};
 use crate::layout::BOS;
 use crate::softmax::softmax_loss;
 
@@ -25,7 +25,6 @@ pub struct Workspace {
     pub dgates: Vec<f32>,
     pub drecurrent: Vec<f32>,
     pub dembedded: Vec<f32>,
-    pub transposed: Vec<f32>,
     pub dcarried: Vec<f32>,
 }
 
@@ -42,7 +41,6 @@ impl Workspace {
         self.dgates.resize(rows * 3 * width, 0.0);
         self.drecurrent.resize(rows * 3 * width, 0.0);
         self.dembedded.resize(rows * embedding, 0.0);
-        self.transposed.resize(3 * width * width, 0.0);
         self.dcarried.resize(windows * width, 0.0);
     }
 }
@@ -76,7 +74,7 @@ pub fn cell(a: &mut [f32], u: &[f32], bias: &[f32], before: &[f32], inner: &mut 
 
 impl Gru {
     /// Fills the workspace for windows of one length and gives the summed loss in nats.
-    pub fn forward(&self, weights: &[f32], windows: &[&[u8]], work: &mut Workspace) -> f64 {
+    pub fn forward(&self, weights: &[f32], factors: &Factors, windows: &[&[u8]], work: &mut Workspace) -> f64 {
         let (count, width, e) = (windows.len(), self.shape.width, self.shape.embedding);
         let length = windows.first().map_or(0, |window| window.len());
         let rows = length * count;
@@ -87,14 +85,14 @@ impl Gru {
         }
         work.targets.clear();
         work.targets.extend((0..length).flat_map(|t| windows.iter().map(move |window| window[t])));
-        let (input, bias) = (&weights[self.input.clone()], &weights[self.input_bias.clone()]);
-        self.linear(&work.embedded, input, bias, &mut work.gates);
-        let (u, u_bias) = (&weights[self.recurrent.clone()], &weights[self.recurrent_bias.clone()]);
+        let bias = &weights[self.input_bias.clone()];
+        linear(&factors.forward.input, &work.embedded, e, bias, &mut work.gates);
+        let u_bias = &weights[self.recurrent_bias.clone()];
         let Workspace { gates, recurrent, inner, states, .. } = work;
         for t in 0..length {
             let (past, now) = states.split_at_mut((t + 1) * count * width);
             let past = &past[t * count * width..];
-            narrow::multiply(self.shape.mode, past, u, recurrent, width);
+            apply(&factors.forward.recurrent, past, width, recurrent, 3 * width);
             vectorised(
                 #[inline(always)]
                 || {
@@ -112,8 +110,8 @@ impl Gru {
                 },
             );
         }
-        let (output, bias) = (&weights[self.output.clone()], &weights[self.output_bias.clone()]);
-        self.linear(&work.states[count * width..], output, bias, &mut work.probabilities);
+        let bias = &weights[self.output_bias.clone()];
+        linear(&factors.forward.output, &work.states[count * width..], width, bias, &mut work.probabilities);
         softmax_loss(&mut work.probabilities, &work.targets)
     }
 }

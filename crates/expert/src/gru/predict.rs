@@ -1,10 +1,10 @@
 //! Answers of a GRU. Contexts of one call run in step, longest first; a stream keeps every state, so that it can rewind.
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tensor::kernels::vectorised;
-use tensor::narrow;
 
 use super::Gru;
+use super::factors::{Direction, apply, linear};
 use super::forward::cell;
 use crate::error::Error;
 use crate::layout::BOS;
@@ -19,6 +19,13 @@ const BATCH: usize = 8;
 pub struct Snapshot {
     network: Arc<Gru>,
     weights: Arc<Vec<f32>>,
+    /// Made when first asked: most steps of training answer nothing.
+    ready: OnceLock<Ready>,
+}
+
+/// What is made of the weights once for all answers.
+struct Ready {
+    factors: Direction,
     /// embedding·W + b of every token: one row of gates each, so that no product with the input is left to do.
     inputs: Vec<f32>,
 }
@@ -33,12 +40,19 @@ struct Work {
 
 impl Snapshot {
     pub fn new(network: Arc<Gru>, weights: Arc<Vec<f32>>) -> Self {
-        let width = network.shape.width;
-        let embedding = &weights[network.embedding.clone()];
-        let mut inputs = vec![0.0; embedding.len() / network.shape.embedding * 3 * width];
-        let (input, bias) = (&weights[network.input.clone()], &weights[network.input_bias.clone()]);
-        network.linear(embedding, input, bias, &mut inputs);
-        Self { network, weights, inputs }
+        Self { network, weights, ready: OnceLock::new() }
+    }
+
+    fn ready(&self) -> &Ready {
+        self.ready.get_or_init(|| {
+            let (net, weights) = (&*self.network, &self.weights[..]);
+            let (e, width) = (net.shape.embedding, net.shape.width);
+            let factors = Direction::new(net, weights, false);
+            let embedding = &weights[net.embedding.clone()];
+            let mut inputs = vec![0.0; embedding.len() / e * 3 * width];
+            linear(&factors.input, embedding, e, &weights[net.input_bias.clone()], &mut inputs);
+            Ready { factors, inputs }
+        })
     }
 
     fn work(&self, rows: usize) -> Work {
@@ -55,7 +69,8 @@ impl Snapshot {
     fn step(&self, work: &mut Work, tokens: &[usize], before: &[f32], after: &mut [f32]) {
         let (net, width) = (&*self.network, self.network.shape.width);
         let recurrent = &mut work.recurrent[..tokens.len() * 3 * width];
-        narrow::multiply(net.shape.mode, before, &self.weights[net.recurrent.clone()], recurrent, width);
+        let Ready { factors, inputs } = self.ready();
+        apply(&factors.recurrent, before, width, recurrent, 3 * width);
         let bias = &self.weights[net.recurrent_bias.clone()];
         let (gates, inner) = (&mut work.gates, &mut work.inner);
         vectorised(
@@ -63,7 +78,7 @@ impl Snapshot {
             || {
                 for (w, &token) in tokens.iter().enumerate() {
                     let gates = &mut gates[w * 3 * width..][..3 * width];
-                    gates.copy_from_slice(&self.inputs[token * 3 * width..][..3 * width]);
+                    gates.copy_from_slice(&inputs[token * 3 * width..][..3 * width]);
                     let row = w * width..(w + 1) * width;
                     let u = &recurrent[w * 3 * width..][..3 * width];
                     cell(gates, u, bias, &before[row.clone()], &mut inner[row.clone()], &mut after[row]);
@@ -77,11 +92,7 @@ impl Snapshot {
         let (net, width) = (&*self.network, self.network.shape.width);
         let rows = states.len() / width;
         let logits = &mut work.logits[..rows * 256];
-        // The narrow product again: a leaf must not depend on how many rows were computed beside it.
-        narrow::multiply(net.shape.mode, states, &self.weights[net.output.clone()], logits, width);
-        for row in logits.chunks_exact_mut(256) {
-            tensor::kernels::add(row, &self.weights[net.output_bias.clone()]);
-        }
+        linear(&self.ready().factors.output, states, width, &self.weights[net.output_bias.clone()], logits);
         leaves_of_logits(logits, leaves);
     }
 

@@ -1,10 +1,15 @@
-//! Causal attention of training, by blocks of rows: scores of a block against the keys up to it, softmax, and the
-//! weighted sum of values. Backward recomputes the scores instead of keeping them, so a block stays in the caches.
+//! Causal attention of training, by blocks of 32 queries that lie across the vectors: scores of a block against the keys
+//! up to its last, a row for each key; softmax down the columns; and the weighted sum of values. Nothing is reduced
+//! within a vector. Backward recomputes the scores instead of keeping them, so that a block stays in the caches.
+//!
+//! With Q the queries (already scaled by 1/√head), K, V of one head, rows being positions:
+//! S = Q·Kᵀ below and on the diagonal, P = softmax of each row of S, O = P·V. Backward, from dO:
+//! dV = Pᵀ·dO, dP = dO·Vᵀ, dS = P∘(dP − rowsum(dO∘O)), dQ = dS·K, dK = dSᵀ·Q.
 use tensor::kernels::{self, vectorised};
-use tensor::matmul::{Into, Mode, View, ViewMut, multiply};
+use tensor::matmul::{Into, Mode, View, ViewMut};
 
-/// Rows of one block: of the scores above the diagonal, computed in vain, an eighth at 256 positions.
-const BLOCK: usize = 64;
+use crate::pointwise::{BLOCK, Columns, softmax, softmax_backward};
+use crate::product::multiply;
 
 /// What the tensors mean: rows of `heads`·`head` numbers.
 #[derive(Clone, Copy)]
@@ -21,28 +26,45 @@ impl Size {
     }
 }
 
-/// Scores of one block and their gradients.
+/// Scores of one block and their gradients, a row for each key; and one head's numbers of the block's queries, a row
+/// for each of them.
 pub struct Scratch {
-    scores: Vec<f32>,
-    gradients: Vec<f32>,
+    scores: Vec<Columns>,
+    gradients: Vec<Columns>,
+    across: Vec<Columns>,
 }
 
 impl Scratch {
-    pub fn new(rows: usize) -> Self {
-        Self { scores: vec![0.0; BLOCK * rows], gradients: vec![0.0; BLOCK * rows] }
+    pub fn new(rows: usize, head: usize) -> Self {
+        let zeros = |rows| vec![[0.0; BLOCK]; rows];
+        Self { scores: zeros(rows), gradients: zeros(rows), across: zeros(head) }
     }
 }
 
-/// Scores of rows `first..first + count` against the keys up to the last of them.
-fn scores(size: Size, first: usize, count: usize, at: usize, queries: &[f32], keys: &[f32], out: &mut [f32]) {
-    let (d, seen) = (size.width(), first + count);
-    multiply(
-        size.mode,
-        View::strided(&queries[first * d + at..], count, size.head, d),
-        View::strided(&keys[at..], seen, size.head, d).t(),
-        ViewMut::new(out, count, seen),
-        Into::Replace,
-    );
+/// Turns `count` rows of one head, `stride` apart, into columns; columns beyond them are zero.
+pub fn across(rows: &[f32], stride: usize, count: usize, columns: &mut [Columns]) {
+    for (c, column) in columns.iter_mut().enumerate() {
+        for (q, value) in column[..count].iter_mut().enumerate() {
+            *value = rows[q * stride + c];
+        }
+        column[count..].fill(0.0);
+    }
+}
+
+/// The first `count` columns become rows again.
+pub fn along(columns: &[Columns], stride: usize, count: usize, rows: &mut [f32]) {
+    for (c, column) in columns.iter().enumerate() {
+        for (q, value) in column[..count].iter().enumerate() {
+            rows[q * stride + c] = *value;
+        }
+    }
+}
+
+/// Rows `first..` of a block whose first query is at `first` mean later positions than the query in lane i < j.
+pub fn mask(rows: &mut [Columns], value: f32) {
+    for (j, row) in rows.iter_mut().enumerate() {
+        row[..j].fill(value);
+    }
 }
 
 /// mixed = softmax(queries·keysᵀ)·values, by head. Values are the last third of each row of `qkv`; `queries` are scaled.
@@ -55,38 +77,44 @@ pub fn forward(
     mixed: &mut [f32],
     log_sums: &mut [f32],
 ) {
-    let d = size.width();
+    let (d, mode) = (size.width(), size.mode);
+    let Scratch { scores, across: turned, .. } = scratch;
     for h in 0..size.heads {
         let at = h * size.head;
-        let log_sums = &mut log_sums[h * size.rows..][..size.rows];
         for first in (0..size.rows).step_by(BLOCK) {
             let count = BLOCK.min(size.rows - first);
             let seen = first + count;
-            let block = &mut scratch.scores[..count * seen];
-            scores(size, first, count, at, queries, keys, block);
+            across(&queries[first * d + at..], d, count, turned);
+            let scores = &mut scores[..seen];
+            let key_view = View::strided(&keys[at..], seen, size.head, d);
+            let query_view = View::new(turned.as_flattened(), size.head, BLOCK);
+            multiply(mode, key_view, query_view, ViewMut::new(scores.as_flattened_mut(), seen, BLOCK), Into::Replace);
+            mask(&mut scores[first..], f32::NEG_INFINITY);
+            let (mut most, mut sums) = ([f32::NEG_INFINITY; BLOCK], [0.0; BLOCK]);
+            softmax(mode, scores, &mut most, &mut sums);
+            mask(&mut scores[first..], 0.0);
+            let values = View::strided(&qkv[2 * d + at..], seen, size.head, 3 * d).t();
+            let weighted = ViewMut::new(turned.as_flattened_mut(), size.head, BLOCK);
+            multiply(mode, values, View::new(scores.as_flattened(), seen, BLOCK), weighted, Into::Replace);
+            let log_sums = &mut log_sums[h * size.rows + first..][..count];
             vectorised(
                 #[inline(always)]
                 || {
-                    for (r, row) in block.chunks_exact_mut(seen).enumerate() {
-                        let (valid, rest) = row.split_at_mut(first + r + 1);
-                        let most = kernels::largest(valid);
-                        let sum = kernels::exp_sum(valid, most);
-                        log_sums[first + r] = most + kernels::ln(sum);
-                        let scale = 1.0 / sum;
-                        for p in valid {
-                            *p *= scale;
+                    let mut factors = [0.0; BLOCK];
+                    for (factor, sum) in factors.iter_mut().zip(&sums) {
+                        *factor = 1.0 / sum;
+                    }
+                    for column in turned.iter_mut() {
+                        for (value, factor) in column.iter_mut().zip(&factors) {
+                            *value *= factor;
                         }
-                        rest.fill(0.0);
+                    }
+                    for ((log_sum, most), &sum) in log_sums.iter_mut().zip(&most).zip(&sums) {
+                        *log_sum = most + kernels::ln(sum);
                     }
                 },
             );
-            multiply(
-                size.mode,
-                View::new(block, count, seen),
-                View::strided(&qkv[2 * d + at..], seen, size.head, 3 * d),
-                ViewMut::strided(&mut mixed[first * d + at..], count, size.head, d),
-                Into::Replace,
-            );
+            along(turned, d, count, &mut mixed[first * d + at..]);
         }
     }
 }
@@ -110,49 +138,45 @@ pub fn backward(
     dkeys: &mut [f32],
     dqkv: &mut [f32],
 ) {
-    let d = size.width();
+    let (d, head, mode) = (size.width(), size.head, size.mode);
+    let Scratch { scores, gradients, across: turned } = scratch;
     for h in 0..size.heads {
-        let at = h * size.head;
-        let log_sums = &seen.log_sums[h * size.rows..][..size.rows];
+        let at = h * head;
         for first in (0..size.rows).step_by(BLOCK) {
             let count = BLOCK.min(size.rows - first);
             let keys = first + count;
-            let probabilities = &mut scratch.scores[..count * keys];
-            let gradients = &mut scratch.gradients[..count * keys];
-            scores(size, first, count, at, seen.queries, seen.keys, probabilities);
-            let dmixed = View::strided(&seen.dmixed[first * d + at..], count, size.head, d);
-            let values = View::strided(&seen.qkv[2 * d + at..], keys, size.head, 3 * d);
-            multiply(size.mode, dmixed, values.t(), ViewMut::new(gradients, count, keys), Into::Replace);
+            let (p, g) = (&mut scores[..keys], &mut gradients[..keys]);
+            let key_view = View::strided(&seen.keys[at..], keys, head, d);
+            let value_view = View::strided(&seen.qkv[2 * d + at..], keys, head, 3 * d);
+            across(&seen.queries[first * d + at..], d, count, turned);
+            let turned_view = View::new(turned.as_flattened(), head, BLOCK);
+            multiply(mode, key_view, turned_view, ViewMut::new(p.as_flattened_mut(), keys, BLOCK), Into::Replace);
+            across(&seen.dmixed[first * d + at..], d, count, turned);
+            let turned_view = View::new(turned.as_flattened(), head, BLOCK);
+            multiply(mode, value_view, turned_view, ViewMut::new(g.as_flattened_mut(), keys, BLOCK), Into::Replace);
+            let (mut log_sums, mut pull) = ([0.0; BLOCK], [0.0; BLOCK]);
+            log_sums[..count].copy_from_slice(&seen.log_sums[h * size.rows + first..][..count]);
             vectorised(
                 #[inline(always)]
                 || {
-                    let rows = probabilities.chunks_exact_mut(keys).zip(gradients.chunks_exact_mut(keys));
-                    for (r, (p, g)) in rows.enumerate() {
-                        let place = (first + r) * d + at;
-                        let pull = kernels::dot(&seen.dmixed[place..][..size.head], &seen.mixed[place..][..size.head]);
-                        softmax_row_backward(p, g, first + r + 1, log_sums[first + r], pull);
+                    for (q, pull) in pull[..count].iter_mut().enumerate() {
+                        let place = (first + q) * d + at;
+                        *pull = kernels::dot(&seen.dmixed[place..][..head], &seen.mixed[place..][..head]);
                     }
                 },
             );
-            let (p, g) = (View::new(probabilities, count, keys), View::new(gradients, count, keys));
-            let dvalues = ViewMut::strided(&mut dqkv[2 * d + at..], keys, size.head, 3 * d);
-            multiply(size.mode, p.t(), dmixed, dvalues, Into::Add);
-            let key_view = View::strided(&seen.keys[at..], keys, size.head, d);
-            let dquery_view = ViewMut::strided(&mut dqueries[first * d + at..], count, size.head, d);
-            multiply(size.mode, g, key_view, dquery_view, Into::Replace);
-            let query_view = View::strided(&seen.queries[first * d + at..], count, size.head, d);
-            multiply(size.mode, g.t(), query_view, ViewMut::strided(&mut dkeys[at..], keys, size.head, d), Into::Add);
+            softmax_backward(mode, p, g, &log_sums, &pull);
+            mask(&mut p[first..], 0.0);
+            mask(&mut g[first..], 0.0);
+            let (p, g) = (View::strided(p.as_flattened(), keys, count, BLOCK), g.as_flattened());
+            let dmixed = View::strided(&seen.dmixed[first * d + at..], count, head, d);
+            multiply(mode, p, dmixed, ViewMut::strided(&mut dqkv[2 * d + at..], keys, head, 3 * d), Into::Add);
+            let queries = View::strided(&seen.queries[first * d + at..], count, head, d);
+            let dkeys = ViewMut::strided(&mut dkeys[at..], keys, head, d);
+            multiply(mode, View::strided(g, keys, count, BLOCK), queries, dkeys, Into::Add);
+            let dturned = ViewMut::new(turned.as_flattened_mut(), head, BLOCK);
+            multiply(mode, key_view.t(), View::new(g, keys, BLOCK), dturned, Into::Replace);
+            along(turned, d, count, &mut dqueries[first * d + at..]);
         }
     }
-}
-
-/// Scores become probabilities, and their gradients those of the scores; zero beyond `valid`.
-#[inline(always)]
-fn softmax_row_backward(p: &mut [f32], g: &mut [f32], valid: usize, log_sum: f32, pull: f32) {
-    for (p, g) in p[..valid].iter_mut().zip(&mut g[..valid]) {
-        *p = kernels::exp(*p - log_sum);
-        *g = *p * (*g - pull);
-    }
-    p[valid..].fill(0.0);
-    g[valid..].fill(0.0);
 }

@@ -1,14 +1,23 @@
 //! The backward pass, from the probabilities that `forward` left down to the embedding. Gradients are of the summed
 //! loss in nats and are added to what is there.
 use tensor::kernels::{self, vectorised};
-use tensor::matmul::{Into, View, ViewMut, multiply};
+use tensor::matmul::{Into, View, ViewMut};
 
+use super::factors::{Factors, LayerFactors, apply};
 use super::forward::{Kept, Workspace, token_before};
 use super::{Layer, Transformer, attention};
+use crate::product::multiply;
 
 impl Transformer {
     /// Adds the gradient for `window`, whose forward pass filled `work`.
-    pub fn backward(&self, weights: &[f32], window: &[u8], work: &mut Workspace, gradient: &mut [f32]) {
+    pub fn backward(
+        &self,
+        weights: &[f32],
+        factors: &Factors,
+        window: &[u8],
+        work: &mut Workspace,
+        gradient: &mut [f32],
+    ) {
         let (rows, d) = (window.len(), self.shape.width);
         let Workspace {
             kept,
@@ -29,11 +38,8 @@ impl Transformer {
         for (row, &byte) in dlogits.chunks_exact_mut(256).zip(window) {
             row[usize::from(byte)] -= 1.0;
         }
-        let dlogits = View::new(dlogits, rows, 256);
-        let bytes = View::new(&weights[self.embedding.clone()][..256 * d], 256, d);
-        let dbytes = ViewMut::new(&mut gradient[self.embedding.clone()][..256 * d], 256, d);
-        multiply(self.shape.mode, dlogits.t(), View::new(&normed[..rows * d], rows, d), dbytes, Into::Add);
-        multiply(self.shape.mode, dlogits, bytes, ViewMut::new(&mut dnormed[..rows * d], rows, d), Into::Replace);
+        self.weight_gradient(256, dlogits, &normed[..rows * d], &mut gradient[self.embedding.clone()][..256 * d]);
+        apply(&factors.back.bytes, dlogits, 256, &mut dnormed[..rows * d], d, Into::Replace);
         let dx = &mut dx[..rows * d];
         dx.fill(0.0);
         let norm = self.norm.clone();
@@ -45,11 +51,11 @@ impl Transformer {
             dx,
             &mut gradient[norm],
         );
-        for (layer, kept) in self.layers.iter().zip(kept).rev() {
+        for ((layer, factors), kept) in self.layers.iter().zip(&factors.back.layers).zip(kept).rev() {
             let mut down = Down { dx: &mut *dx, dnormed: &mut dnormed[..rows * d], gradient: &mut *gradient };
-            self.mlp_backward(weights, layer, kept, &mut dup[..rows * 4 * d], &mut down);
+            self.mlp_backward(weights, layer, factors, kept, &mut dup[..rows * 4 * d], &mut down);
             let dmixed = &mut dmixed[..rows * d];
-            self.apply_backward(d, &weights[layer.out.clone()], down.dx, dmixed);
+            apply(&factors.out, down.dx, d, dmixed, d, Into::Replace);
             self.weight_gradient(d, &kept.mixed[..rows * d], down.dx, &mut down.gradient[layer.out.clone()]);
             let dqkv = &mut dqkv[..rows * 3 * d];
             dqkv.fill(0.0);
@@ -66,7 +72,7 @@ impl Transformer {
             attention::backward(size, &seen, scores, dqueries, dkeys, dqkv);
             self.place_backward(weights, layer, kept, dqueries, dkeys, dqkv, down.gradient);
             self.weight_gradient(d, &kept.normed[..rows * d], dqkv, &mut down.gradient[layer.qkv.clone()]);
-            self.apply_backward(d, &weights[layer.qkv.clone()], dqkv, down.dnormed);
+            apply(&factors.qkv, dqkv, 3 * d, down.dnormed, d, Into::Replace);
             let norm = layer.norm.clone();
             let dgain = &mut down.gradient[norm.clone()];
             kernels::rms_norm_backward(
@@ -85,13 +91,21 @@ impl Transformer {
     }
 
     /// Through x += gelu(norm(x)·up)·down.
-    fn mlp_backward(&self, weights: &[f32], layer: &Layer, kept: &Kept, dup: &mut [f32], down: &mut Down) {
+    fn mlp_backward(
+        &self,
+        weights: &[f32],
+        layer: &Layer,
+        factors: &LayerFactors,
+        kept: &Kept,
+        dup: &mut [f32],
+        down: &mut Down,
+    ) {
         let (wide, narrow, d) = (dup.len(), down.dx.len(), self.shape.width);
-        self.apply_backward(4 * d, &weights[layer.down.clone()], down.dx, dup);
+        apply(&factors.down, down.dx, d, dup, 4 * d, Into::Replace);
         self.weight_gradient(4 * d, &kept.active[..wide], down.dx, &mut down.gradient[layer.down.clone()]);
-        kernels::gelu_backward(&kept.up[..wide], dup);
+        kernels::multiply(dup, &kept.slope[..wide]);
         self.weight_gradient(d, &kept.mlp_normed[..narrow], dup, &mut down.gradient[layer.up.clone()]);
-        self.apply_backward(d, &weights[layer.up.clone()], dup, down.dnormed);
+        apply(&factors.up, dup, 4 * d, down.dnormed, d, Into::Replace);
         let norm = layer.mlp_norm.clone();
         let dgain = &mut down.gradient[norm.clone()];
         kernels::rms_norm_backward(
@@ -101,18 +115,6 @@ impl Transformer {
             down.dnormed,
             down.dx,
             dgain,
-        );
-    }
-
-    /// dx = dy·wᵀ, where y = x·w and x has `inputs` columns.
-    fn apply_backward(&self, inputs: usize, w: &[f32], dy: &[f32], dx: &mut [f32]) {
-        let (rows, outputs) = (dx.len() / inputs, w.len() / inputs);
-        multiply(
-            self.shape.mode,
-            View::new(dy, rows, outputs),
-            View::new(w, inputs, outputs).t(),
-            ViewMut::new(dx, rows, inputs),
-            Into::Replace,
         );
     }
 

@@ -2,8 +2,10 @@
 use tensor::kernels::{self, vectorised};
 use tensor::matmul::Into;
 
+use super::factors::{Factors, LayerFactors, apply};
 use super::{Shape, Transformer, attention};
 use crate::layout::BOS;
+use crate::pointwise::gelu;
 use crate::softmax::softmax_loss;
 
 /// What one layer keeps of a window. Rows are positions.
@@ -25,7 +27,8 @@ pub struct Kept {
     pub log_sums: Vec<f32>,
     pub mlp_normed: Vec<f32>,
     pub mlp_inverse: Vec<f32>,
-    pub up: Vec<f32>,
+    /// x·up became the slope of GELU there.
+    pub slope: Vec<f32>,
     pub active: Vec<f32>,
 }
 
@@ -67,7 +70,7 @@ impl Workspace {
                 log_sums: zeros(t * heads),
                 mlp_normed: zeros(t * d),
                 mlp_inverse: zeros(t),
-                up: zeros(t * 4 * d),
+                slope: zeros(t * 4 * d),
                 active: zeros(t * 4 * d),
             })
             .collect();
@@ -77,7 +80,7 @@ impl Workspace {
             normed: zeros(t * d),
             inverse: zeros(t),
             probabilities: zeros(t * 256),
-            scores: attention::Scratch::new(t),
+            scores: attention::Scratch::new(t, d / heads),
             dx: zeros(t * d),
             dnormed: zeros(t * d),
             dup: zeros(t * 4 * d),
@@ -96,7 +99,7 @@ pub fn token_before(window: &[u8], t: usize) -> usize {
 
 impl Transformer {
     /// Fills the workspace for `window` (at most the training context) and gives the summed loss in nats.
-    pub fn forward(&self, weights: &[f32], window: &[u8], work: &mut Workspace) -> f64 {
+    pub fn forward(&self, weights: &[f32], factors: &Factors, window: &[u8], work: &mut Workspace) -> f64 {
         let (rows, d) = (window.len(), self.shape.width);
         let embedding = &weights[self.embedding.clone()];
         for (t, x) in work.x.chunks_exact_mut(d).enumerate().take(rows) {
@@ -104,22 +107,22 @@ impl Transformer {
         }
         let Workspace { kept, x, normed, inverse, probabilities, scores, .. } = work;
         let x = &mut x[..rows * d];
-        for (layer, kept) in self.layers.iter().zip(kept) {
+        for ((layer, factors), kept) in self.layers.iter().zip(&factors.forward.layers).zip(kept) {
             kept.x[..rows * d].copy_from_slice(x);
-            self.attend(weights, layer, kept, scores, x);
+            self.attend(weights, layer, factors, kept, scores, x);
             kept.middle[..rows * d].copy_from_slice(x);
             let norm = &mut kept.mlp_normed[..rows * d];
             kernels::rms_norm(x, &weights[layer.mlp_norm.clone()], norm, &mut kept.mlp_inverse);
-            let up = &mut kept.up[..rows * 4 * d];
-            self.apply(norm, &weights[layer.up.clone()], up, 4 * d, Into::Replace);
+            let up = &mut kept.slope[..rows * 4 * d];
+            apply(&factors.up, norm, d, up, 4 * d, Into::Replace);
             let active = &mut kept.active[..rows * 4 * d];
-            kernels::gelu(up, active);
-            self.apply(active, &weights[layer.down.clone()], x, d, Into::Add);
+            gelu(self.shape.mode, up, active);
+            apply(&factors.down, active, 4 * d, x, d, Into::Add);
         }
         let normed = &mut normed[..rows * d];
         kernels::rms_norm(x, &weights[self.norm.clone()], normed, inverse);
         let probabilities = &mut probabilities[..rows * 256];
-        self.logits(weights, normed, probabilities);
+        apply(&factors.forward.bytes, normed, d, probabilities, 256, Into::Replace);
         softmax_loss(probabilities, window)
     }
 
@@ -128,6 +131,7 @@ impl Transformer {
         &self,
         weights: &[f32],
         layer: &super::Layer,
+        factors: &LayerFactors,
         kept: &mut Kept,
         scores: &mut attention::Scratch,
         x: &mut [f32],
@@ -137,12 +141,12 @@ impl Transformer {
         let normed = &mut kept.normed[..rows * d];
         kernels::rms_norm(x, &weights[layer.norm.clone()], normed, &mut kept.inverse);
         let qkv = &mut kept.qkv[..rows * 3 * d];
-        self.apply(normed, &weights[layer.qkv.clone()], qkv, 3 * d, Into::Replace);
+        apply(&factors.qkv, normed, d, qkv, 3 * d, Into::Replace);
         self.place(qkv, 0, 0, &weights[layer.query_norm.clone()], &mut kept.queries, &mut kept.query_inverse);
         self.place(qkv, 1, 0, &weights[layer.key_norm.clone()], &mut kept.keys, &mut kept.key_inverse);
         let size = attention::Size { rows, heads: self.shape.heads, head: self.head(), mode: self.shape.mode };
         attention::forward(size, &kept.queries, &kept.keys, qkv, scores, &mut kept.mixed, &mut kept.log_sums);
-        self.apply(&kept.mixed[..rows * d], &weights[layer.out.clone()], x, d, Into::Add);
+        apply(&factors.out, &kept.mixed[..rows * d], d, x, d, Into::Add);
     }
 
     /// Norms and turns the queries (`part` 0) or keys (1) of each row of `qkv`; the first row is at position `start`.

@@ -2,6 +2,7 @@
 //! GELU of four times the width, no biases, one embedding for input and output.
 mod attention;
 mod backward;
+mod factors;
 mod forward;
 mod predict;
 mod rope;
@@ -9,7 +10,7 @@ mod rope;
 use std::ops::Range;
 use std::sync::Arc;
 
-use tensor::matmul::{Into, Mode, View, ViewMut, multiply};
+use tensor::matmul::Mode;
 
 use crate::error::Error;
 use crate::layout::{Layout, Start, VOCABULARY};
@@ -97,51 +98,22 @@ impl Transformer {
     fn head(&self) -> usize {
         self.shape.width / self.shape.heads
     }
-
-    /// out = x·w or out += x·w, `w` a tensor of this model with `columns` columns.
-    fn apply(&self, x: &[f32], w: &[f32], out: &mut [f32], columns: usize, into: Into) {
-        let inputs = w.len() / columns;
-        let rows = x.len() / inputs;
-        multiply(
-            self.shape.mode,
-            View::new(x, rows, inputs),
-            View::new(w, inputs, columns),
-            ViewMut::new(out, rows, columns),
-            into,
-        );
-    }
-
-    /// logits = x·embeddingᵀ of the 256 bytes.
-    fn logits(&self, weights: &[f32], x: &[f32], logits: &mut [f32]) {
-        let width = self.shape.width;
-        let rows = x.len() / width;
-        let bytes = &weights[self.embedding.clone()][..256 * width];
-        multiply(
-            self.shape.mode,
-            View::new(x, rows, width),
-            View::new(bytes, 256, width).t(),
-            ViewMut::new(logits, rows, 256),
-            Into::Replace,
-        );
-    }
 }
 
-/// A transformer as the trainer holds it: shared with the predictors it makes.
-pub struct Trainable(pub Arc<Transformer>);
-
-impl Network for Trainable {
+impl Network for Transformer {
+    type Prepared = factors::Factors;
     type Workspace = forward::Workspace;
 
     fn layout(&self) -> &Layout {
-        &self.0.layout
+        &self.layout
     }
 
     fn context(&self) -> usize {
-        self.0.shape.context
+        self.shape.context
     }
 
     fn width(&self) -> usize {
-        self.0.shape.width
+        self.shape.width
     }
 
     fn windows(&self) -> usize {
@@ -149,94 +121,30 @@ impl Network for Trainable {
     }
 
     fn workspace(&self) -> forward::Workspace {
-        forward::Workspace::new(&self.0.shape)
+        forward::Workspace::new(&self.shape)
+    }
+
+    fn prepare(&self, weights: &[f32]) -> factors::Factors {
+        factors::Factors::for_training(self, weights)
     }
 
     fn gradient(
         &self,
         weights: &[f32],
+        factors: &factors::Factors,
         windows: &[&[u8]],
         workspace: &mut forward::Workspace,
         gradient: &mut [f32],
     ) -> f64 {
         let mut loss = 0.0;
         for window in windows {
-            loss += self.0.forward(weights, window, workspace);
-            self.0.backward(weights, window, workspace, gradient);
+            loss += self.forward(weights, factors, window, workspace);
+            self.backward(weights, factors, window, workspace, gradient);
         }
         loss
     }
 
-    fn predictor(&self, weights: Arc<Vec<f32>>) -> Arc<dyn Predictor> {
-        Arc::new(predict::Snapshot::new(Arc::clone(&self.0), weights))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::gradient_check::{largest_error, two_runs};
-
-    fn make(mode: Mode) -> Trainable {
-        let shape = Shape { width: 32, layers: 2, heads: 2, context: 80, mode };
-        Trainable(Arc::new(Transformer::new(shape).unwrap()))
-    }
-
-    fn text() -> Vec<u8> {
-        (0..300_u32).map(|i| (i * i % 251) as u8).collect()
-    }
-
-    #[test]
-    fn gradients_agree_with_finite_differences() {
-        let text = text();
-        for mode in [Mode::Fast, Mode::Exact] {
-            let error = largest_error(&make(mode), &[&text[..80]]);
-            println!("largest relative error {error}");
-            assert!(error <= 1e-3, "{mode:?}: {error}");
-        }
-    }
-
-    #[test]
-    fn the_same_seed_gives_the_same_bits_however_slices_fall() {
-        let [one, two] = two_runs(|| make(Mode::Fast), 6);
-        assert_eq!(one.0, two.0);
-    }
-
-    #[test]
-    fn training_lowers_the_loss() {
-        let [_, (_, _, mean)] = two_runs(|| make(Mode::Fast), 60);
-        assert!(mean < 6.0, "{mean} bits per byte over sixty steps");
-    }
-
-    #[test]
-    fn a_changed_byte_changes_nothing_before_it_even_beyond_the_context() {
-        let network = make(Mode::Fast);
-        let snapshot = network.predictor(Arc::new(network.layout().initial(1)));
-        let text = text();
-        let whole = snapshot.predict(&text, 0);
-        for at in [0, 63, 64, 79, 80, 81, 200, 299] {
-            let mut changed = text.clone();
-            changed[at] ^= 0x55;
-            let leaves = snapshot.predict(&changed, 0);
-            assert_eq!(leaves[..(at + 1) * 256], whole[..(at + 1) * 256], "byte {at}");
-            assert_ne!(leaves[(at + 1) * 256..], whole[(at + 1) * 256..], "byte {at} is not seen");
-        }
-    }
-
-    #[test]
-    fn a_stream_in_exact_mode_says_bit_for_bit_what_predict_says() {
-        let network = make(Mode::Exact);
-        let snapshot = network.predictor(Arc::new(network.layout().initial(1)));
-        let text = text();
-        let whole = snapshot.predict(&text, 0);
-        let mut stream = snapshot.open();
-        let mut at = 0;
-        for step in [1, 2, 70, 1, 30, 1, 1, 194] {
-            let leaves = stream.extend(at, &text[at..at + step], step).unwrap();
-            at += step;
-            assert_eq!(leaves, whole[(at + 1 - step) * 256..(at + 1) * 256], "up to {at}");
-        }
-        let again = stream.extend(100, &text[100..120], 60).unwrap();
-        assert_eq!(again, whole[61 * 256..121 * 256]);
+    fn predictor(self: Arc<Self>, weights: Arc<Vec<f32>>) -> Arc<dyn Predictor> {
+        Arc::new(predict::Snapshot::new(self, weights))
     }
 }

@@ -1,44 +1,81 @@
 //! Answers of a transformer: whole contexts in chunks of rows and streams row by row are one function over a cache of
-//! keys and values. Beyond the training context a row attends to the beginning and to the latest positions only, at
-//! distances that training knew, so length costs linear time and stays causal.
-use std::sync::Arc;
+//! keys and values, and a row has the same bits alone and in a block. Beyond the training context a row attends to the
+//! beginning and to the latest positions only, at distances that training knew, so length costs linear time and stays
+//! causal.
+use std::sync::{Arc, OnceLock};
 
 use tensor::kernels::{self, vectorised};
-use tensor::matmul::{Into, View, ViewMut, multiply};
+use tensor::matmul::{Into, View, ViewMut};
 
+use super::attention::{across, along, mask};
+use super::factors::{Direction, apply};
 use super::{Layer, Transformer};
 use crate::error::Error;
 use crate::layout::BOS;
 use crate::leaf::LEAF_BYTES;
 use crate::model::{Predictor, Stream, check_extend};
+use crate::pointwise::{BLOCK, Columns, gelu_in_place, softmax, softmax_row};
+use crate::product::multiply;
 use crate::softmax::leaves_of_logits;
 
 /// Rows computed together: a scored span with its filler in one go, and few enough to stay in the caches.
 const CHUNK: usize = 320;
 /// Contexts that one thread computes one after the other in the same memory.
 const BATCH: usize = 16;
-/// Rows of one block of scores.
-const BLOCK: usize = 64;
+/// Below this many rows each is computed alone: a block would waste most of its lanes.
+const FEW: usize = 6;
+/// Sums over keys are sixteen running sums, so what is seen begins at a multiple of that for every row.
+const LANES: usize = kernels::LANES;
 
 /// A transformer with the weights of one training step.
 pub struct Snapshot {
     network: Arc<Transformer>,
     weights: Arc<Vec<f32>>,
+    /// Packed when first asked: most steps of training answer nothing.
+    factors: OnceLock<Direction>,
 }
 
-/// Keys and values of the tokens so far, by layer, one row each.
+/// Keys and values of one layer's tokens so far.
+#[derive(Default)]
+struct LayerCache {
+    /// A column for each token, `room` numbers from one row to the next.
+    keys: Vec<f32>,
+    /// A row for each token.
+    values: Vec<f32>,
+}
+
+/// Keys and values of the tokens so far, by layer.
 struct Cache {
-    layers: Vec<(Vec<f32>, Vec<f32>)>,
+    layers: Vec<LayerCache>,
+    /// Tokens that fit: an odd multiple of 16, so that the rows of keys do not share few lines of the CPU's caches.
+    room: usize,
     rows: usize,
 }
 
 impl Cache {
     fn truncate(&mut self, rows: usize, width: usize) {
-        for (keys, values) in &mut self.layers {
-            keys.truncate(rows * width);
-            values.truncate(rows * width);
+        for layer in &mut self.layers {
+            layer.values.truncate(rows * width);
         }
         self.rows = rows;
+    }
+
+    /// Makes room for `rows` tokens.
+    fn reserve(&mut self, rows: usize, width: usize) {
+        if rows <= self.room {
+            return;
+        }
+        let room = rows.max(2 * self.room).max(4 * LANES).next_multiple_of(2 * LANES) + LANES;
+        for layer in &mut self.layers {
+            let mut keys = vec![0.0; width * room];
+            if self.room > 0 {
+                for (new, old) in keys.chunks_exact_mut(room).zip(layer.keys.chunks_exact(self.room)) {
+                    new[..self.rows].copy_from_slice(&old[..self.rows]);
+                }
+            }
+            layer.keys = keys;
+        }
+        self.room = room;
     }
 }
 
@@ -53,8 +90,8 @@ struct Work {
     inverse: Vec<f32>,
     mixed: Vec<f32>,
     up: Vec<f32>,
-    active: Vec<f32>,
-    scores: Vec<f32>,
+    scores: Vec<Columns>,
+    turned: Vec<Columns>,
     sink: Vec<f32>,
     logits: Vec<f32>,
 }
@@ -70,24 +107,35 @@ impl Work {
         self.inverse.resize(rows * heads, 0.0);
         self.mixed.resize(rows * d, 0.0);
         self.up.resize(rows * 4 * d, 0.0);
-        self.active.resize(rows * 4 * d, 0.0);
+        self.turned.resize(network.head(), [0.0; BLOCK]);
         self.sink.resize(network.head(), 0.0);
     }
 }
 
+/// One head of one layer: what its rows attend to.
+struct Head<'a> {
+    network: &'a Transformer,
+    at: usize,
+    layer: &'a LayerCache,
+    room: usize,
+    /// Position of the chunk's first row.
+    start: usize,
+}
+
 impl Snapshot {
     pub fn new(network: Arc<Transformer>, weights: Arc<Vec<f32>>) -> Self {
-        Self { network, weights }
+        Self { network, weights, factors: OnceLock::new() }
     }
 
     fn cache(&self) -> Cache {
-        Cache { layers: self.network.layers.iter().map(|_| (Vec::new(), Vec::new())).collect(), rows: 0 }
+        Cache { layers: self.network.layers.iter().map(|_| LayerCache::default()).collect(), room: 0, rows: 0 }
     }
 
     /// Computes the rows after `cache.rows` up to `text.len()` (row t sees the beginning and `text[..t]`), and writes the
     /// leaves of those from `from` on.
     fn run(&self, cache: &mut Cache, work: &mut Work, text: &[u8], from: usize, leaves: &mut [u8]) {
         let end = text.len() + 1;
+        cache.reserve(end, self.network.shape.width);
         let mut leaves = leaves;
         while cache.rows < end {
             let start = cache.rows;
@@ -102,6 +150,10 @@ impl Snapshot {
         }
     }
 
+    fn factors(&self) -> &Direction {
+        self.factors.get_or_init(|| Direction::new(&self.network, &self.weights, false))
+    }
+
     /// Rows `start..start + rows`: their residual ends in `work.x`, their keys and values in the cache.
     fn chunk(&self, cache: &mut Cache, work: &mut Work, text: &[u8], start: usize, rows: usize) {
         let (net, weights, d) = (&*self.network, &self.weights[..], self.network.shape.width);
@@ -111,99 +163,41 @@ impl Snapshot {
             let token = (start + r).checked_sub(1).map_or(usize::from(BOS), |before| usize::from(text[before]));
             x.copy_from_slice(&embedding[token * d..][..d]);
         }
-        for (layer, (keys, values)) in net.layers.iter().zip(&mut cache.layers) {
+        let room = cache.room;
+        for ((layer, factors), cached) in net.layers.iter().zip(&self.factors().layers).zip(&mut cache.layers) {
             kernels::rms_norm(&work.x, &weights[layer.norm.clone()], &mut work.normed, &mut work.inverse);
-            net.apply(&work.normed, &weights[layer.qkv.clone()], &mut work.qkv, 3 * d, Into::Replace);
-            self.extend(layer, work, start, keys, values);
+            apply(&factors.qkv, &work.normed, d, &mut work.qkv, 3 * d, Into::Replace);
+            self.extend(layer, work, start, cached, room);
             for h in 0..net.shape.heads {
-                for first in (0..rows).step_by(BLOCK) {
-                    self.block(work, h, start, first, BLOCK.min(rows - first), keys, values);
+                let head = Head { network: net, at: h * net.head(), layer: cached, room, start };
+                if rows < FEW {
+                    (0..rows).for_each(|row| head.row(work, row));
+                } else {
+                    (0..rows).step_by(BLOCK).for_each(|first| head.block(work, first, BLOCK.min(rows - first)));
                 }
             }
-            net.apply(&work.mixed, &weights[layer.out.clone()], &mut work.x, d, Into::Add);
+            apply(&factors.out, &work.mixed, d, &mut work.x, d, Into::Add);
             kernels::rms_norm(&work.x, &weights[layer.mlp_norm.clone()], &mut work.normed, &mut work.inverse);
-            net.apply(&work.normed, &weights[layer.up.clone()], &mut work.up, 4 * d, Into::Replace);
-            kernels::gelu(&work.up, &mut work.active);
-            net.apply(&work.active, &weights[layer.down.clone()], &mut work.x, d, Into::Add);
+            apply(&factors.up, &work.normed, d, &mut work.up, 4 * d, Into::Replace);
+            gelu_in_place(net.shape.mode, &mut work.up);
+            apply(&factors.down, &work.up, 4 * d, &mut work.x, d, Into::Add);
         }
         cache.rows = start + rows;
     }
 
     /// Places queries and keys, and appends keys and values to the cache.
-    fn extend(&self, layer: &Layer, work: &mut Work, start: usize, keys: &mut Vec<f32>, values: &mut Vec<f32>) {
+    fn extend(&self, layer: &Layer, work: &mut Work, start: usize, cached: &mut LayerCache, room: usize) {
         let (net, d) = (&*self.network, self.network.shape.width);
         let Work { qkv, queries, keys: placed, inverse, .. } = work;
         net.place(qkv, 0, start, &self.weights[layer.query_norm.clone()], queries, inverse);
         net.place(qkv, 1, start, &self.weights[layer.key_norm.clone()], placed, inverse);
-        keys.extend_from_slice(placed);
-        for row in qkv.chunks_exact(3 * d) {
-            values.extend_from_slice(&row[2 * d..]);
-        }
-    }
-
-    /// Attention of one head for rows `first..first + count` of the chunk that begins at `start`.
-    #[allow(clippy::too_many_arguments)] // the inner loop of `chunk`, split off for length
-    fn block(&self, work: &mut Work, h: usize, start: usize, first: usize, count: usize, keys: &[f32], values: &[f32]) {
-        let net = &*self.network;
-        let (d, head, window, mode) = (net.shape.width, net.head(), net.shape.context, net.shape.mode);
-        let at = h * head;
-        let (begin, end) = (start + first, start + first + count);
-        let low = oldest(begin, window);
-        let seen = end - low;
-        let Work { queries, mixed, scores, sink, .. } = work;
-        scores.resize(scores.len().max(count * seen), 0.0);
-        let scores = &mut scores[..count * seen];
-        multiply(
-            mode,
-            View::strided(&queries[first * d + at..], count, head, d),
-            View::strided(&keys[low * d + at..], seen, head, d).t(),
-            ViewMut::new(scores, count, seen),
-            Into::Replace,
-        );
-        let mut sinks = [0.0_f32; BLOCK];
-        vectorised(
-            #[inline(always)]
-            || {
-                for (r, row) in scores.chunks_exact_mut(seen).enumerate() {
-                    let position = begin + r;
-                    let from = oldest(position, window) - low;
-                    let until = position + 1 - low;
-                    let valid = &mut row[from..until];
-                    let mut most = kernels::largest(valid);
-                    let mut beginning = f32::NEG_INFINITY;
-                    if position >= window {
-                        // The beginning stays as far away as it ever was in training.
-                        sink.copy_from_slice(&queries[(first + r) * d + at..][..head]);
-                        net.rope.turn_back(position + 1 - window, sink);
-                        beginning = kernels::dot(sink, &keys[at..][..head]);
-                        most = most.max(beginning);
-                    }
-                    let mut sum = kernels::exp_sum(valid, most);
-                    if position >= window {
-                        sinks[r] = kernels::exp(beginning - most);
-                        sum += sinks[r];
-                    }
-                    let scale = 1.0 / sum;
-                    for p in valid {
-                        *p *= scale;
-                    }
-                    sinks[r] *= scale;
-                    row[..from].fill(0.0);
-                    row[until..].fill(0.0);
-                }
-            },
-        );
-        multiply(
-            mode,
-            View::new(scores, count, seen),
-            View::strided(&values[low * d + at..], seen, head, d),
-            ViewMut::strided(&mut mixed[first * d + at..], count, head, d),
-            Into::Replace,
-        );
-        for (r, &sink) in sinks.iter().enumerate().take(count).filter(|&(_, &sink)| sink > 0.0) {
-            for (mixed, value) in mixed[(first + r) * d + at..][..head].iter_mut().zip(&values[at..]) {
-                *mixed += sink * value;
+        for (r, row) in placed.chunks_exact(d).enumerate() {
+            for (keys, &key) in cached.keys[start + r..].iter_mut().step_by(room).zip(row) {
+                *keys = key;
             }
+        }
+        for row in qkv.chunks_exact(3 * d) {
+            cached.values.extend_from_slice(&row[2 * d..]);
         }
     }
 
@@ -215,15 +209,112 @@ impl Snapshot {
         let norm = &self.weights[net.norm.clone()];
         kernels::rms_norm(&work.x[skip * d..], norm, normed, &mut work.inverse);
         work.logits.resize(count * 256, 0.0);
-        let logits = &mut work.logits[..];
-        net.logits(&self.weights, normed, logits);
-        leaves_of_logits(logits, leaves);
+        apply(&self.factors().bytes, normed, d, &mut work.logits, 256, Into::Replace);
+        leaves_of_logits(&mut work.logits, leaves);
+    }
+}
+
+impl Head<'_> {
+    /// Attention of rows `first..first + count` of the chunk, in the lanes of one block.
+    fn block(&self, work: &mut Work, first: usize, count: usize) {
+        let (net, at) = (self.network, self.at);
+        let (d, head, window, mode) = (net.shape.width, net.head(), net.shape.context, net.shape.mode);
+        let (begin, end) = (self.start + first, self.start + first + count);
+        let low = first_seen(begin, window);
+        let seen = end - low;
+        let Work { queries, mixed, scores, turned, sink, .. } = work;
+        scores.resize(scores.len().max(seen), [0.0; BLOCK]);
+        let scores = &mut scores[..seen];
+        let rows = &queries[first * d + at..];
+        across(rows, d, count, turned);
+        let keys = View { row_stride: self.room, ..View::new(&self.layer.keys[at * self.room + low..], head, seen) };
+        let query_view = View::new(turned.as_flattened(), head, BLOCK);
+        multiply(mode, keys.t(), query_view, ViewMut::new(scores.as_flattened_mut(), seen, BLOCK), Into::Replace);
+        let hide = |scores: &mut [Columns], value: f32| {
+            mask(&mut scores[begin - low..], value);
+            for (q, from) in (0..count).map(|q| (q, oldest(begin + q, window))) {
+                scores[..from - low].iter_mut().for_each(|row| row[q] = value);
+            }
+        };
+        hide(scores, f32::NEG_INFINITY);
+        let (mut most, mut sums, mut sinks) = ([f32::NEG_INFINITY; BLOCK], [0.0; BLOCK], [0.0; BLOCK]);
+        for q in window.saturating_sub(begin)..count {
+            sinks[q] = self.beginning(begin + q, &rows[q * d..][..head], sink);
+            most[q] = sinks[q];
+        }
+        softmax(mode, scores, &mut most, &mut sums);
+        hide(scores, 0.0);
+        for q in window.saturating_sub(begin)..count {
+            sinks[q] = kernels::exp(sinks[q] - most[q]);
+            sums[q] += sinks[q];
+        }
+        let values = View::strided(&self.layer.values[low * d + at..], seen, head, d).t();
+        let weighted = ViewMut::new(turned.as_flattened_mut(), head, BLOCK);
+        multiply(mode, values, View::new(scores.as_flattened(), seen, BLOCK), weighted, Into::Replace);
+        let sink_values = &self.layer.values[at..][..head];
+        vectorised(
+            #[inline(always)]
+            || {
+                let factors = sums.map(|sum| 1.0 / sum);
+                for (column, sink_value) in turned.iter_mut().zip(sink_values) {
+                    for q in 0..BLOCK {
+                        column[q] = (column[q] + sinks[q] * sink_value) * factors[q];
+                    }
+                }
+            },
+        );
+        along(turned, d, count, &mut mixed[first * d + at..]);
+    }
+
+    /// The same for one row, keys lying in the lanes.
+    fn row(&self, work: &mut Work, row: usize) {
+        let (net, at) = (self.network, self.at);
+        let (d, head, window, mode) = (net.shape.width, net.head(), net.shape.context, net.shape.mode);
+        let position = self.start + row;
+        let low = first_seen(position, window);
+        let seen = position + 1 - low;
+        let Work { queries, mixed, scores, sink, .. } = work;
+        scores.resize(scores.len().max(seen.div_ceil(BLOCK)), [0.0; BLOCK]);
+        let scores = &mut scores.as_flattened_mut()[..seen];
+        let query = &queries[row * d + at..][..head];
+        let keys = View::strided(&self.layer.keys[at * self.room + low..], head, seen, self.room);
+        multiply(mode, View::new(query, 1, head), keys, ViewMut::new(scores, 1, seen), Into::Replace);
+        let hidden = oldest(position, window) - low;
+        scores[..hidden].fill(f32::NEG_INFINITY);
+        let beginning = if position < window { f32::NEG_INFINITY } else { self.beginning(position, query, sink) };
+        let (most, mut sum) = softmax_row(mode, scores, beginning);
+        scores[..hidden].fill(0.0);
+        let mut sink = 0.0;
+        if position >= window {
+            sink = kernels::exp(beginning - most);
+            sum += sink;
+        }
+        let values = View::strided(&self.layer.values[low * d + at..], seen, head, d);
+        let out = &mut mixed[row * d + at..][..head];
+        multiply(mode, View::new(scores, 1, seen), values, ViewMut::new(out, 1, head), Into::Replace);
+        let factor = 1.0 / sum;
+        for (out, value) in out.iter_mut().zip(&self.layer.values[at..]) {
+            *out = (*out + sink * value) * factor;
+        }
+    }
+
+    /// The score of the beginning for a row whose window it has left: it stays as far away as it ever was in training.
+    fn beginning(&self, position: usize, query: &[f32], turned: &mut [f32]) -> f32 {
+        turned.copy_from_slice(query);
+        self.network.rope.turn_back(position + 1 - self.network.shape.context, turned);
+        let keys = self.layer.keys[self.at * self.room..].iter().step_by(self.room);
+        turned.iter().zip(keys).map(|(query, key)| query * key).sum()
     }
 }
 
 /// The oldest position in the window of `position`, the beginning apart once it has slid out.
 fn oldest(position: usize, window: usize) -> usize {
     if position < window { 0 } else { position + 2 - window }
+}
+
+/// Where the scores of `position` begin: at or a little before the oldest.
+fn first_seen(position: usize, window: usize) -> usize {
+    oldest(position, window) / LANES * LANES
 }
 
 impl Predictor for Snapshot {
