@@ -13,6 +13,7 @@ mod logarithm;
 mod ntd;
 mod report;
 mod shapley;
+mod simd;
 mod tables;
 mod walk;
 

@@ -28,16 +28,21 @@ pub fn log2(x: f64) -> f64 {
     log2_scaled(x, 0)
 }
 
-/// log2(x · 2^-down), without the product.
+/// e - `down` and m for positive normal x = m·2^e, with m in (√½, √2].
 #[inline(always)]
-#[allow(clippy::inline_always)] // so that the walk's vector kernels take it in
-pub fn log2_scaled(x: f64, down: i64) -> f64 {
+#[allow(clippy::inline_always)] // so that vector kernels take it in
+pub fn split(x: f64, down: i64) -> (i64, f64) {
     let bits = x.to_bits();
-    let mut exponent = ((bits >> 52) & 0x7ff) as i64 - 1_023 - down;
-    let mut m = f64::from_bits((bits & 0x000f_ffff_ffff_ffff) | 0x3ff0_0000_0000_0000);
+    let exponent = ((bits >> 52) & 0x7ff) as i64 - 1_023 - down;
+    let m = f64::from_bits((bits & 0x000f_ffff_ffff_ffff) | 0x3ff0_0000_0000_0000);
     let fold = m > FOLD;
-    m = if fold { m * 0.5 } else { m };
-    exponent += i64::from(fold);
+    (exponent + i64::from(fold), if fold { m * 0.5 } else { m })
+}
+
+/// log2(x · 2^-down), without the product.
+#[inline]
+pub fn log2_scaled(x: f64, down: i64) -> f64 {
+    let (exponent, m) = split(x, down);
     let s = (m - 1.0) / (m + 1.0);
     let z = s * s;
     let mut p = ODD[10];

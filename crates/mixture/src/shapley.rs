@@ -2,6 +2,7 @@
 //! v of single coalitions, from which followers are paid (5.4).
 use crate::error::Error;
 use crate::game::{FACTORS, Game, Row};
+use crate::simd::Width;
 use crate::walk::{Sums, block};
 
 /// 1 bit per byte in the stored unit.
@@ -33,9 +34,9 @@ pub fn shapley(game: &Game, mut progress: impl FnMut(usize, usize) -> bool) -> R
     let players: Vec<usize> = (0..peers.len()).filter(plays).collect();
     let chosen: Vec<&Row> = players.iter().map(|&player| &peers[player]).collect();
     let positions = game.positions();
-    let mut sums = Sums::new(players.len());
+    let (width, mut sums) = (Width::best(), Sums::new(players.len()));
     for j in 0..positions / FACTORS {
-        block(&fallback[0], &chosen, j, &mut sums);
+        block(width, &fallback[0], &chosen, j, &mut sums);
         if !progress(j + 1, positions / FACTORS) {
             return Err(Error::Cancelled);
         }
@@ -135,7 +136,7 @@ pub(crate) fn value(rows: &[Row], mask: u32, positions: usize) -> f64 {
     }
     let mut sums = Sums::new(0);
     for j in 0..positions / FACTORS {
-        block(&joined, &[], j, &mut sums);
+        block(Width::best(), &joined, &[], j, &mut sums);
     }
     sums.value(0, positions)
 }

@@ -1,18 +1,21 @@
-//! The walk of 4.1: v of every coalition. A block of 16 positions is walked at a time; eight coalitions, the subsets of
-//! the first three players, stand side by side, and the other players come and go in Gray order. Every sum of logarithms
-//! runs over the blocks in increasing order, so the bits do not depend on the width of a vector.
+//! The walk of 4.1: v of every coalition, a block of 16 positions at a time. The subsets of the first three players stand
+//! side by side in vectors; those of the next two are sums that are made and used at once, eight chains of factors beside
+//! each other; the other players come and go in Gray order. Every sum of logarithms runs over the blocks in increasing
+//! order, so the bits depend neither on this partition nor on the width of a vector.
 use crate::game::{FACTORS, Row};
-use crate::logarithm::log2_scaled;
+use crate::simd::{Kernel, Simd, Width, log2};
 
 /// Coalitions side by side.
-pub const LANES: usize = 8;
+const LANES: usize = 8;
 const LANE_PLAYERS: usize = 3;
+const NEAR_PLAYERS: usize = 2;
 /// The 16 factors are left unscaled: 2⁻⁵⁸ each, and no product of 16 overflows.
 const SCALE: i64 = 58 * FACTORS as i64;
-type Lanes<T> = [T; LANES];
 
 /// N, then W, of one player at the 16 positions of a block.
 type Entry = [i64; 2 * FACTORS];
+/// The same of the coalitions side by side.
+type State = [[i64; LANES]; 2 * FACTORS];
 
 /// Σ log2 of numerators and of denominators, by coalition.
 pub struct Sums {
@@ -40,210 +43,151 @@ fn entry(row: &Row, j: usize, blocks: usize) -> Entry {
     })
 }
 
+/// The sum of the members of `mask`.
+fn joined(start: Entry, players: &[Entry], mask: usize) -> Entry {
+    let members = players.iter().enumerate().filter(|(player, _)| (mask >> player) & 1 == 1);
+    members.fold(start, |sum, (_, entry)| std::array::from_fn(|k| sum[k] + entry[k]))
+}
+
 /// Adds the logarithms of block `j` for all coalitions of `players` with `fallback`.
-pub fn block(fallback: &Row, players: &[&Row], j: usize, sums: &mut Sums) {
+pub fn block(width: Width, fallback: &Row, players: &[&Row], j: usize, sums: &mut Sums) {
     let blocks = fallback.weights.len() / FACTORS;
     let entries: Vec<Entry> = players.iter().map(|row| entry(row, j, blocks)).collect();
-    let (inner, outer) = entries.split_at(entries.len().min(LANE_PLAYERS));
+    let (lanes, others) = entries.split_at(entries.len().min(LANE_PLAYERS));
+    let (near, outer) = others.split_at(others.len().min(NEAR_PLAYERS));
     let base = entry(fallback, j, blocks);
-    let mut state: [Lanes<i64>; 2 * FACTORS] = [[0; LANES]; 2 * FACTORS];
-    for (k, lanes) in state.iter_mut().enumerate() {
-        for (coalition, value) in lanes.iter_mut().enumerate() {
-            let members = inner.iter().enumerate().filter(|(player, _)| (coalition >> player) & 1 == 1);
-            *value = base[k] + members.map(|(_, entry)| entry[k]).sum::<i64>();
-        }
-    }
-    simd::walk(&mut state, outer, &mut sums.numerators, &mut sums.denominators);
+    let side_by_side: [Entry; LANES] = std::array::from_fn(|coalition| joined(base, lanes, coalition));
+    width.run(Walk {
+        state: std::array::from_fn(|k| std::array::from_fn(|coalition| side_by_side[coalition][k])),
+        near,
+        outer: &outer.iter().map(|entry| [*entry, entry.map(|value| -value)]).collect::<Vec<_>>(),
+        numerators: &mut sums.numerators,
+        denominators: &mut sums.denominators,
+    });
 }
 
+struct Walk<'a> {
+    state: State,
+    near: &'a [Entry],
+    /// What is added when a player comes, and when it goes.
+    outer: &'a [[Entry; 2]],
+    numerators: &'a mut [f64],
+    denominators: &'a mut [f64],
+}
+
+impl Kernel for Walk<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // compiled once per instruction set
+    fn run<S: Simd>(self, simd: S) {
+        match self.near {
+            [] => walk::<S, 1>(simd, self),
+            [_] => walk::<S, 2>(simd, self),
+            _ => walk::<S, 4>(simd, self),
+        }
+    }
+}
+
+/// `NEAR` is the number of subsets of the near players.
 #[inline(always)]
-#[allow(clippy::inline_always)] // compiled once per instruction set
-fn walk(state: &mut [Lanes<i64>; 2 * FACTORS], outer: &[Entry], numerators: &mut [f64], denominators: &mut [f64]) {
-    let (numerators, _) = numerators.as_chunks_mut::<LANES>();
-    let (denominators, _) = denominators.as_chunks_mut::<LANES>();
+#[allow(clippy::inline_always)]
+fn walk<S: Simd, const NEAR: usize>(simd: S, walk: Walk<'_>) {
+    let Walk { mut state, near, outer, numerators, denominators } = walk;
+    let mut subsets = [[0; 2 * FACTORS]; NEAR];
+    for (mask, subset) in subsets.iter_mut().enumerate() {
+        *subset = joined(*subset, near, mask);
+    }
+    let stay = [0; 2 * FACTORS];
     for step in 0..1_usize << outer.len() {
         let gray = step ^ (step >> 1);
-        if step > 0 {
-            let player = step.trailing_zeros() as usize;
-            let entry = &outer[player];
-            if (gray >> player) & 1 == 1 {
-                for (lanes, change) in state.iter_mut().zip(entry) {
-                    for value in lanes {
-                        *value += change;
-                    }
+        let player = step.trailing_zeros() as usize;
+        let change = if step == 0 { &stay } else { &outer[player][1 - ((gray >> player) & 1)] };
+        for part in (0..LANES).step_by(S::LANES) {
+            let mut numerator = [simd.splat(1.0); NEAR];
+            let mut denominator = numerator;
+            for k in 0..FACTORS {
+                let n = advance(simd, &mut state[k][part..], change[k]);
+                let w = advance(simd, &mut state[FACTORS + k][part..], change[FACTORS + k]);
+                for (subset, (numerator, denominator)) in
+                    subsets.iter().zip(numerator.iter_mut().zip(&mut denominator))
+                {
+                    let n = simd.add_integers(n, simd.splat_integers(subset[k]));
+                    let w = simd.add_integers(w, simd.splat_integers(subset[FACTORS + k]));
+                    *numerator = simd.mul(*numerator, simd.to_floats(n));
+                    *denominator = simd.mul(*denominator, simd.to_floats(w));
                 }
-            } else {
-                for (lanes, change) in state.iter_mut().zip(entry) {
-                    for value in lanes {
-                        *value -= change;
-                    }
+            }
+            let (numerator, denominator) = (log2(simd, numerator, SCALE), log2(simd, denominator, SCALE));
+            for subset in 0..NEAR {
+                let at = (gray * NEAR + subset) * LANES + part;
+                for (sums, logarithm) in
+                    [(&mut *numerators, numerator[subset]), (&mut *denominators, denominator[subset])]
+                {
+                    let sums = &mut sums[at..at + S::LANES];
+                    simd.store(sums, simd.add(simd.load(sums), logarithm));
                 }
             }
         }
-        let (products, weights) = state.split_at(FACTORS);
-        add(&mut numerators[gray], product(products));
-        add(&mut denominators[gray], product(weights));
     }
 }
 
+/// Adds `change` to one vector of the state.
 #[inline(always)]
 #[allow(clippy::inline_always)]
-fn product(factors: &[Lanes<i64>]) -> Lanes<f64> {
-    let mut product = [1.0; LANES];
-    for lanes in factors {
-        for (product, &factor) in product.iter_mut().zip(lanes) {
-            *product *= factor as f64;
-        }
-    }
-    product
+fn advance<S: Simd>(simd: S, lanes: &mut [i64], change: i64) -> S::Integers {
+    let next = simd.add_integers(simd.load_integers(lanes), simd.splat_integers(change));
+    simd.store_integers(lanes, next);
+    next
 }
 
-#[inline(always)]
-#[allow(clippy::inline_always)]
-fn add(sums: &mut Lanes<f64>, products: Lanes<f64>) {
-    for (sum, product) in sums.iter_mut().zip(products) {
-        *sum += log2_scaled(product, SCALE);
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::logarithm::log2_scaled;
 
-/// The same walk for each instruction set: wider vectors, the same operations in the same order.
-mod simd {
-    #![allow(unsafe_code)] // calls of functions with target features, after the processor was asked for them
-    use super::{Entry, FACTORS, Lanes};
-    #[cfg(target_arch = "x86_64")]
-    use super::{LANES, SCALE};
-    #[cfg(target_arch = "x86_64")]
-    use crate::logarithm::{FOLD, ODD, TWICE_LOG2_E};
-
-    pub fn walk(
-        state: &mut [Lanes<i64>; 2 * FACTORS],
-        outer: &[Entry],
-        numerators: &mut [f64],
-        denominators: &mut [f64],
-    ) {
-        #[cfg(target_arch = "x86_64")]
-        {
-            if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") {
-                // SAFETY: the processor has both features.
-                return unsafe { avx512(state, outer, numerators, denominators) };
-            }
-            if is_x86_feature_detected!("avx2") {
-                // SAFETY: the processor has the feature.
-                return unsafe { avx2(state, outer, numerators, denominators) };
-            }
-        }
-        super::walk(state, outer, numerators, denominators);
+    /// The definition, coalition by coalition.
+    fn plain(fallback: &Row, players: &[&Row], coalition: usize, of: fn(&Row) -> &Vec<i64>) -> f64 {
+        let blocks = fallback.weights.len() / FACTORS;
+        (0..blocks).fold(0.0, |sum, j| {
+            let product = (0..FACTORS).fold(1.0, |product, k| {
+                let at = j + k * blocks;
+                let members = players.iter().enumerate().filter(|(player, _)| (coalition >> player) & 1 == 1);
+                product * members.fold(of(fallback)[at], |factor, (_, row)| factor + of(row)[at]) as f64
+            });
+            sum + log2_scaled(product, SCALE)
+        })
     }
 
-    /// The same operations by hand, since the compiler leaves the plain loops scalar: eight coalitions in a vector.
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx512f,avx512dq")]
-    fn avx512(
-        state: &mut [Lanes<i64>; 2 * FACTORS],
-        outer: &[Entry],
-        numerators: &mut [f64],
-        denominators: &mut [f64],
-    ) {
-        use std::arch::x86_64::{
-            _mm512_add_epi64, _mm512_add_pd, _mm512_cvtepi64_pd, _mm512_loadu_epi64, _mm512_loadu_pd, _mm512_mul_pd,
-            _mm512_set1_epi64, _mm512_storeu_pd, _mm512_sub_epi64,
-        };
-        let (numerators, _) = numerators.as_chunks_mut::<LANES>();
-        let (denominators, _) = denominators.as_chunks_mut::<LANES>();
-        // SAFETY: each load reads the eight lanes of one array.
-        let mut state = state.map(|lanes| unsafe { _mm512_loadu_epi64(lanes.as_ptr()) });
-        for step in 0..1_usize << outer.len() {
-            let gray = step ^ (step >> 1);
-            if step > 0 {
-                let player = step.trailing_zeros() as usize;
-                let entry = &outer[player];
-                if (gray >> player) & 1 == 1 {
-                    for (lanes, &change) in state.iter_mut().zip(entry) {
-                        *lanes = _mm512_add_epi64(*lanes, _mm512_set1_epi64(change));
-                    }
-                } else {
-                    for (lanes, &change) in state.iter_mut().zip(entry) {
-                        *lanes = _mm512_sub_epi64(*lanes, _mm512_set1_epi64(change));
-                    }
-                }
-            }
-            let (products, weights) = state.split_at(FACTORS);
-            for (factors, sums) in [(products, &mut numerators[gray]), (weights, &mut denominators[gray])] {
-                let mut product = _mm512_cvtepi64_pd(factors[0]);
-                for lanes in &factors[1..] {
-                    product = _mm512_mul_pd(product, _mm512_cvtepi64_pd(*lanes));
-                }
-                // SAFETY: both read or write the eight lanes of one array.
-                unsafe {
-                    let sum = _mm512_add_pd(_mm512_loadu_pd(sums.as_ptr()), log2_avx512(product));
-                    _mm512_storeu_pd(sums.as_mut_ptr(), sum);
-                }
-            }
-        }
-    }
-
-    /// `log2_scaled` of eight numbers.
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx512f,avx512dq")]
-    #[inline]
-    fn log2_avx512(x: std::arch::x86_64::__m512d) -> std::arch::x86_64::__m512d {
-        use std::arch::x86_64::{
-            _CMP_GT_OQ, _mm512_add_pd, _mm512_and_si512, _mm512_castpd_si512, _mm512_castsi512_pd, _mm512_cmp_pd_mask,
-            _mm512_cvtepi64_pd, _mm512_div_pd, _mm512_mask_add_epi64, _mm512_mask_mul_pd, _mm512_mul_pd,
-            _mm512_or_si512, _mm512_set1_epi64, _mm512_set1_pd, _mm512_srli_epi64, _mm512_sub_epi64, _mm512_sub_pd,
-        };
-        let bits = _mm512_castpd_si512(x);
-        let exponent = _mm512_sub_epi64(_mm512_srli_epi64::<52>(bits), _mm512_set1_epi64(1_023 + SCALE));
-        let fraction = _mm512_and_si512(bits, _mm512_set1_epi64(0x000f_ffff_ffff_ffff));
-        let m = _mm512_castsi512_pd(_mm512_or_si512(fraction, _mm512_set1_epi64(0x3ff0_0000_0000_0000)));
-        let fold = _mm512_cmp_pd_mask::<_CMP_GT_OQ>(m, _mm512_set1_pd(FOLD));
-        let m = _mm512_mask_mul_pd(m, fold, m, _mm512_set1_pd(0.5));
-        let exponent = _mm512_mask_add_epi64(exponent, fold, exponent, _mm512_set1_epi64(1));
-        let one = _mm512_set1_pd(1.0);
-        let s = _mm512_div_pd(_mm512_sub_pd(m, one), _mm512_add_pd(m, one));
-        let z = _mm512_mul_pd(s, s);
-        let mut p = _mm512_set1_pd(ODD[10]);
-        for k in (0..10).rev() {
-            p = _mm512_add_pd(_mm512_mul_pd(p, z), _mm512_set1_pd(ODD[k]));
-        }
-        let fine = _mm512_mul_pd(_mm512_mul_pd(s, p), _mm512_set1_pd(TWICE_LOG2_E));
-        _mm512_add_pd(_mm512_cvtepi64_pd(exponent), fine)
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2")]
-    fn avx2(state: &mut [Lanes<i64>; 2 * FACTORS], outer: &[Entry], numerators: &mut [f64], denominators: &mut [f64]) {
-        super::walk(state, outer, numerators, denominators);
-    }
-
-    #[cfg(all(test, target_arch = "x86_64"))]
-    mod tests {
-        use super::*;
-
-        type Walk = fn(&mut [Lanes<i64>; 2 * FACTORS], &[Entry], &mut [f64], &mut [f64]);
-
-        #[test]
-        fn every_instruction_set_gives_the_same_bits() {
-            let mut state = 5_u64;
+    #[test]
+    fn every_width_walks_every_number_of_players_to_the_bits_of_the_definition() {
+        let mut state = 5_u64;
+        let mut row = || {
             let mut value = || {
                 state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                ((state >> 8) >> (state & 31)) as i64 + 16
+                (((state >> 6) >> (state & 31)) as i64).max(1 << 24)
             };
-            let start: [Lanes<i64>; 2 * FACTORS] = std::array::from_fn(|_| std::array::from_fn(|_| value()));
-            let outer: Vec<Entry> = (0..4).map(|_| std::array::from_fn(|_| value())).collect();
-            let run = |walk: Walk| {
-                let (mut numerators, mut denominators) = (vec![0.0; 128], vec![0.0; 128]);
-                walk(&mut start.clone(), &outer, &mut numerators, &mut denominators);
-                numerators.iter().chain(&denominators).map(|value| value.to_bits()).collect::<Vec<_>>()
-            };
-            let plain = run(super::super::walk);
-            if is_x86_feature_detected!("avx2") {
-                // SAFETY: the processor has the feature.
-                assert_eq!(run(|a, b, c, d| unsafe { avx2(a, b, c, d) }), plain);
-            }
-            if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") {
-                // SAFETY: the processor has both features.
-                assert_eq!(run(|a, b, c, d| unsafe { avx512(a, b, c, d) }), plain);
+            let weights: Vec<i64> = (0..48).map(|_| value()).collect();
+            let products = weights.iter().map(|weight| (weight / 3).max(16)).collect();
+            Row { weights, products }
+        };
+        let fallback = row();
+        let rows: Vec<Row> = (0..9).map(|_| row()).collect();
+        for players in 0..=rows.len() {
+            let chosen: Vec<&Row> = rows[..players].iter().collect();
+            for width in Width::all() {
+                let mut sums = Sums::new(players);
+                for j in 0..3 {
+                    block(width, &fallback, &chosen, j, &mut sums);
+                }
+                for coalition in 0..1 << players {
+                    let expected = [
+                        plain(&fallback, &chosen, coalition, |row| &row.products),
+                        plain(&fallback, &chosen, coalition, |row| &row.weights),
+                    ];
+                    let found = [sums.numerators[coalition], sums.denominators[coalition]];
+                    assert_eq!(found.map(f64::to_bits), expected.map(f64::to_bits), "{width:?} {players} {coalition}");
+                }
             }
         }
     }
