@@ -1,6 +1,7 @@
 //! The leaf code of 2.1: 256 × u8, -ln p of each next byte in steps of 1/16 nat, and the claim that a leaf makes.
 use crate::error::Error;
-use crate::logarithm::{exp_minus, ln};
+use crate::logarithm::{EXP_MINUS_END, exp_claim, ln};
+use crate::simd::{Kernel, Simd, Width};
 use crate::tables::X;
 
 /// Bytes of a leaf.
@@ -28,9 +29,20 @@ pub(crate) fn leaves(bytes: &[u8]) -> Result<&[[u8; LEAF]], Error> {
     Ok(leaves)
 }
 
-#[inline]
-fn sum(leaf: &[u8; LEAF]) -> f64 {
-    leaf.iter().fold(0.0, |sum, &code| sum + X[usize::from(code)])
+/// Leaves that are added up side by side: each sum keeps its order, and the adder is never idle.
+pub(crate) const ABREAST: usize = 8;
+
+/// Σ X of each leaf.
+#[inline(always)]
+#[allow(clippy::inline_always)] // compiled once per instruction set
+pub(crate) fn sums<const N: usize>(leaves: &[[u8; LEAF]; N]) -> [f64; N] {
+    let mut sums = [0.0; N];
+    for y in 0..LEAF {
+        for (sum, leaf) in sums.iter_mut().zip(leaves) {
+            *sum += X[usize::from(leaf[y])];
+        }
+    }
+    sums
 }
 
 /// (1-ε)·p̂ + ε/256
@@ -41,7 +53,7 @@ pub(crate) fn mixed(share: f64) -> f64 {
 
 /// The mixed probability of one byte, `sum` being that of its leaf.
 #[inline]
-fn probability(leaf: &[u8; LEAF], sum: f64, byte: u8) -> f64 {
+pub(crate) fn probability(leaf: &[u8; LEAF], sum: f64, byte: u8) -> f64 {
     mixed(X[usize::from(leaf[usize::from(byte)])] / sum)
 }
 
@@ -52,7 +64,8 @@ fn claim_of(p: f64) -> u16 {
 
 /// ⌊4096·(-ln p)+½⌋ of the decoded, mixed probability of `byte`.
 pub fn claim(leaf: &[u8; LEAF], byte: u8) -> u16 {
-    claim_of(probability(leaf, sum(leaf), byte))
+    let [sum] = sums(std::array::from_ref(leaf));
+    claim_of(probability(leaf, sum, byte))
 }
 
 /// The claim of each position: T·256 bytes of leaves, T of text.
@@ -60,8 +73,6 @@ pub fn claim(leaf: &[u8; LEAF], byte: u8) -> u16 {
 /// # Errors
 /// `MIXTURE_ARGUMENT` when the sizes do not fit, `MIXTURE_TOO_LARGE` beyond `LEAVES_MAX`.
 pub fn claims(bytes: &[u8], text: &[u8]) -> Result<Vec<u16>, Error> {
-    /// Leaves added up side by side: each sum keeps its order, and the adder is never idle.
-    const ABREAST: usize = 8;
     let leaves = leaves(bytes)?;
     if leaves.len() != text.len() {
         return Err(Error::Argument("there is not one leaf for each byte of text"));
@@ -70,13 +81,7 @@ pub fn claims(bytes: &[u8], text: &[u8]) -> Result<Vec<u16>, Error> {
     let (groups, rest) = leaves.as_chunks::<ABREAST>();
     let (texts, last) = text.as_chunks::<ABREAST>();
     for (group, bytes) in groups.iter().zip(texts) {
-        let mut sums = [0.0; ABREAST];
-        for y in 0..LEAF {
-            for (sum, leaf) in sums.iter_mut().zip(group) {
-                *sum += X[usize::from(leaf[y])];
-            }
-        }
-        for ((leaf, sum), &byte) in group.iter().zip(sums).zip(bytes) {
+        for ((leaf, sum), &byte) in group.iter().zip(sums(group)).zip(bytes) {
             out.push(claim_of(probability(leaf, sum, byte)));
         }
     }
@@ -84,14 +89,40 @@ pub fn claims(bytes: &[u8], text: &[u8]) -> Result<Vec<u16>, Error> {
     Ok(out)
 }
 
-/// The distribution of one leaf.
-pub(crate) fn decode_into(leaf: &[u8; LEAF], out: &mut [f64]) {
-    let sum = sum(leaf);
-    for (p, &code) in out.iter_mut().zip(leaf) {
+/// The distribution of one leaf, `sum` being its own.
+#[inline(always)]
+#[allow(clippy::inline_always)]
+pub(crate) fn distribution(leaf: &[u8; LEAF], sum: f64) -> [f64; LEAF] {
+    let mut p = [0.0; LEAF];
+    for (p, &code) in p.iter_mut().zip(leaf) {
         *p = X[usize::from(code)];
     }
-    for p in out {
+    for p in &mut p {
         *p = mixed(*p / sum);
+    }
+    p
+}
+
+struct Decode<'a>(&'a [[u8; LEAF]]);
+
+impl Kernel for Decode<'_> {
+    type Output = Vec<f64>;
+
+    #[inline(always)]
+    #[allow(clippy::inline_always)]
+    fn run<S: Simd>(self, _: S) -> Vec<f64> {
+        let mut out = Vec::with_capacity(self.0.len() * LEAF);
+        let (groups, rest) = self.0.as_chunks::<ABREAST>();
+        for group in groups {
+            for (leaf, sum) in group.iter().zip(sums(group)) {
+                out.extend_from_slice(&distribution(leaf, sum));
+            }
+        }
+        for leaf in rest {
+            let [sum] = sums(std::array::from_ref(leaf));
+            out.extend_from_slice(&distribution(leaf, sum));
+        }
+        out
     }
 }
 
@@ -100,18 +131,108 @@ pub(crate) fn decode_into(leaf: &[u8; LEAF], out: &mut [f64]) {
 /// # Errors
 /// `MIXTURE_ARGUMENT` for a broken leaf, `MIXTURE_TOO_LARGE` beyond `LEAVES_MAX`.
 pub fn decode(bytes: &[u8]) -> Result<Vec<f64>, Error> {
-    let leaves = leaves(bytes)?;
-    let mut out = vec![0.0; bytes.len()];
-    for (leaf, out) in leaves.iter().zip(out.chunks_exact_mut(LEAF)) {
-        decode_into(leaf, out);
-    }
-    Ok(out)
+    Ok(Width::best().run(Decode(leaves(bytes)?)))
 }
 
-/// min(255, ⌊16·(-ln p)+½⌋), given -ln p.
-#[inline]
+/// min(255, ⌊16·(-ln p)+½⌋), given -ln p; 0 for what rounding made less than nothing.
+#[inline(always)]
+#[allow(clippy::inline_always)]
 pub(crate) fn code(loss: f64) -> u8 {
-    (16.0 * loss + 0.5) as u8
+    (16.0 * loss + 0.5).clamp(0.0, 255.0) as i32 as u8
+}
+
+/// Rows that are encoded together, so that their sums run side by side.
+const ROWS: usize = 4;
+/// Numbers looked at together for the largest one.
+const ACROSS: usize = 16;
+type Row = [f32; LEAF];
+
+/// The largest number of a row.
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn largest(row: &Row) -> Result<f64, Error> {
+    let (mut most, mut broken) = ([f32::NEG_INFINITY; ACROSS], [false; ACROSS]);
+    for part in row.as_chunks::<ACROSS>().0 {
+        for i in 0..ACROSS {
+            most[i] = if part[i] > most[i] { part[i] } else { most[i] };
+            broken[i] |= part[i].is_nan();
+        }
+    }
+    if broken.contains(&true) {
+        return Err(Error::Argument("a log-probability is not a number"));
+    }
+    let most = f64::from(most.into_iter().fold(f32::NEG_INFINITY, f32::max));
+    if most.is_finite() {
+        Ok(most)
+    } else {
+        Err(Error::Argument("a row of log-probabilities has no finite largest one"))
+    }
+}
+
+/// `exp_minus` of how far each number lies below the largest.
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn shares(row: &Row, largest: f64) -> [f64; LEAF] {
+    let (mut shares, mut steps, mut factors) = ([0.0; LEAF], [0_u32; LEAF], [0.0; LEAF]);
+    for y in 0..LEAF {
+        let d = largest - f64::from(row[y]);
+        let scaled = d * 4_096.0;
+        let far = scaled >= EXP_MINUS_END;
+        let step = scaled.min(EXP_MINUS_END - 1.0) as i32;
+        let rest = d - f64::from(step) / 4_096.0;
+        steps[y] = step as u32;
+        factors[y] = if far { 0.0 } else { 1.0 - rest + rest * rest * 0.5 };
+    }
+    for y in 0..LEAF {
+        shares[y] = exp_claim(steps[y] as usize);
+    }
+    for (share, factor) in shares.iter_mut().zip(&factors) {
+        *share *= factor;
+    }
+    shares
+}
+
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn encode_rows<const N: usize>(rows: &[Row; N], out: &mut Vec<u8>) -> Result<(), Error> {
+    let (mut most, mut parts, mut sums) = ([0.0; N], [[0.0; LEAF]; N], [0.0; N]);
+    for (n, row) in rows.iter().enumerate() {
+        most[n] = largest(row)?;
+        parts[n] = shares(row, most[n]);
+    }
+    for y in 0..LEAF {
+        for (sum, part) in sums.iter_mut().zip(&parts) {
+            *sum += part[y];
+        }
+    }
+    for ((row, most), sum) in rows.iter().zip(most).zip(sums) {
+        let (ln_sum, mut codes) = (ln(sum), [0; LEAF]);
+        for (to, &value) in codes.iter_mut().zip(row) {
+            *to = code(most - f64::from(value) + ln_sum);
+        }
+        out.extend_from_slice(&codes);
+    }
+    Ok(())
+}
+
+struct Encode<'a>(&'a [Row]);
+
+impl Kernel for Encode<'_> {
+    type Output = Result<Vec<u8>, Error>;
+
+    #[inline(always)]
+    #[allow(clippy::inline_always)]
+    fn run<S: Simd>(self, _: S) -> Result<Vec<u8>, Error> {
+        let mut out = Vec::with_capacity(self.0.len() * LEAF);
+        let (groups, rest) = self.0.as_chunks::<ROWS>();
+        for rows in groups {
+            encode_rows(rows, &mut out)?;
+        }
+        for row in rest {
+            encode_rows(std::array::from_ref(row), &mut out)?;
+        }
+        Ok(out)
+    }
 }
 
 /// Leaf codes of n·256 natural-log probabilities, each row normalised first; -∞ is probability 0.
@@ -126,25 +247,13 @@ pub fn encode(ln_probabilities: &[f32]) -> Result<Vec<u8>, Error> {
     if rows.len() > LEAVES_MAX {
         return Err(Error::TooLarge { what: "leaves", found: rows.len(), max: LEAVES_MAX });
     }
-    let mut out = Vec::with_capacity(ln_probabilities.len());
-    for row in rows {
-        if row.iter().any(|value| value.is_nan()) {
-            return Err(Error::Argument("a log-probability is not a number"));
-        }
-        let largest = f64::from(row.iter().copied().fold(f32::NEG_INFINITY, f32::max));
-        if !largest.is_finite() {
-            return Err(Error::Argument("a row of log-probabilities has no finite largest one"));
-        }
-        let sum = row.iter().fold(0.0, |sum, &value| sum + exp_minus(largest - f64::from(value)));
-        let ln_sum = ln(sum);
-        out.extend(row.iter().map(|&value| code(largest - f64::from(value) + ln_sum)));
-    }
-    Ok(out)
+    Width::best().run(Encode(rows))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::logarithm::exp_minus;
 
     #[test]
     fn every_string_of_256_bytes_is_a_distribution() {
@@ -175,6 +284,49 @@ mod tests {
         let one: Vec<u16> =
             leaves(&bytes).iter().flat_map(|l| l.iter()).zip(&text).map(|(l, &b)| claim(l, b)).collect();
         assert_eq!(claims(&bytes, &text), Ok(one));
+    }
+
+    /// Leaves, and rows of logarithms, of every kind: flat, sure, at random, far apart, without some bytes.
+    fn samples() -> (Vec<[u8; LEAF]>, Vec<Row>) {
+        let mut state = 3_u64;
+        let mut next = |below: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % below
+        };
+        let leaves = (0..61_u64).map(|kind| match kind % 4 {
+            0 => [next(256) as u8; LEAF],
+            1 => std::array::from_fn(|y| if y as u64 == kind { 0 } else { 255 }),
+            _ => std::array::from_fn(|_| next(256) as u8),
+        });
+        let leaves = leaves.collect();
+        let rows = (0..61_u64).map(|kind| match kind % 4 {
+            0 => [next(90) as f32 - 40.0; LEAF],
+            1 => std::array::from_fn(|_| if next(3) == 0 { f32::NEG_INFINITY } else { next(1 << 20) as f32 / 4_096.0 }),
+            2 => std::array::from_fn(|y| if y as u64 == kind { 3.4e38 } else { -3.4e38 }),
+            _ => std::array::from_fn(|_| next(1 << 24) as f32 / -1_048_576.0),
+        });
+        (leaves, rows.collect())
+    }
+
+    #[test]
+    fn every_width_decodes_and_encodes_to_the_bits_of_the_definition() {
+        let (leaves, rows) = samples();
+        let decoded = leaves.iter().flat_map(|leaf| {
+            let sum = leaf.iter().fold(0.0, |sum, &code| sum + X[usize::from(code)]);
+            leaf.map(|code| mixed(X[usize::from(code)] / sum).to_bits())
+        });
+        let decoded: Vec<u64> = decoded.collect();
+        let encoded = rows.iter().flat_map(|row| {
+            let most = f64::from(row.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+            let sum = row.iter().fold(0.0, |sum, &value| sum + exp_minus(most - f64::from(value)));
+            row.map(|value| code(most - f64::from(value) + ln(sum)))
+        });
+        let encoded: Vec<u8> = encoded.collect();
+        for width in Width::all() {
+            let found: Vec<u64> = width.run(Decode(&leaves)).into_iter().map(f64::to_bits).collect();
+            assert_eq!(found, decoded, "{width:?}");
+            assert_eq!(width.run(Encode(&rows)), Ok(encoded.clone()), "{width:?}");
+        }
     }
 
     #[test]

@@ -64,10 +64,15 @@ pub fn exp_claim(c: usize) -> f64 {
     X[c >> 8] * Y[c & 255]
 }
 
-/// e^(-d) for d ≥ 0, to 10⁻¹¹ of itself; 0 from 32 on. For codes that nobody else recomputes.
+/// From here on, in 4096ths, an exponential is nothing.
+pub const EXP_MINUS_END: f64 = 131_072.0;
+
+/// e^(-d) for d ≥ 0, to 10⁻¹¹ of itself; 0 from 32 on. For codes that nobody else recomputes. The encoder does the same
+/// for a whole row; this is what it is tested against.
+#[cfg(test)]
 pub fn exp_minus(d: f64) -> f64 {
     let scaled = d * 4_096.0;
-    if scaled >= 131_072.0 {
+    if scaled >= EXP_MINUS_END {
         return 0.0;
     }
     let steps = scaled as usize;

@@ -1,7 +1,10 @@
 //! Next-token distributions in short (2.3): the likeliest bytes with their codes, and the code of what is left.
+use std::f64::consts::LN_2;
+
 use crate::error::Error;
-use crate::leaf::{LEAF, LEAVES_MAX, code, decode_into, leaves, mixed};
+use crate::leaf::{ABREAST, LEAF, LEAVES_MAX, code as code_of_loss, distribution, leaves, mixed, sums};
 use crate::logarithm::ln;
+use crate::simd::{Kernel, Simd, Width, log2};
 use crate::tables::X;
 
 /// Bytes that one distribution may list.
@@ -9,27 +12,133 @@ pub const NTD_ENTRIES_MAX: usize = 64;
 
 fn code_of(p: f64) -> u8 {
     // At and below e^-16 every code is 255; a rest of nothing may even be negative by rounding.
-    if p < 1e-7 { 255 } else { code(-ln(p)) }
+    if p < 1e-7 { 255 } else { code_of_loss(-ln(p)) }
 }
 
-fn encode_leaf(leaf: &[u8; LEAF], top_p: f64, n_max: usize, out: &mut Vec<u8>) {
-    let mut p = [0.0; LEAF];
-    decode_into(leaf, &mut p);
-    // Equal codes are equal probabilities: the lower byte wins.
-    let mut order: [u8; LEAF] = std::array::from_fn(|y| y as u8);
-    order.sort_unstable_by_key(|&y| (leaf[usize::from(y)], y));
-    let (mut listed, mut count) = (0.0, 0);
-    while count < n_max && listed < top_p {
-        listed += p[usize::from(order[count])];
-        count += 1;
+/// The first codes of `leaf`, up to `n_max` of them, as (code, byte), bytes increasing. Equal codes are equal
+/// probabilities: the lower byte wins.
+#[inline(always)]
+#[allow(clippy::inline_always)] // compiled once per instruction set
+fn likeliest(leaf: &[u8; LEAF], n_max: usize, chosen: &mut [[u8; 2]; LEAF]) -> usize {
+    let within = |code: u8| leaf.iter().map(|&one| u16::from(one <= code)).sum::<u16>() as usize;
+    // The largest code that still fits as a whole, if there is one.
+    let (mut low, mut high) = (0_u16, 256_u16);
+    while low < high {
+        let middle = low.midpoint(high);
+        if within(middle as u8) <= n_max { low = middle + 1 } else { high = middle }
     }
-    let chosen = &mut order[..count];
-    chosen.sort_unstable();
-    out.push(count as u8);
-    for &mut y in chosen {
-        out.extend([y, code_of(p[usize::from(y)])]);
+    // All codes below `low`, and as many as there is room for of code `low`.
+    let mut room = n_max - if low == 0 { 0 } else { within((low - 1) as u8) };
+    let mut count = 0;
+    for (y, &code) in leaf.iter().enumerate() {
+        let last = u16::from(code) == low;
+        let take = u16::from(code) < low || (last && room > 0);
+        chosen[count] = [code, y as u8];
+        count += usize::from(take);
+        room -= usize::from(last && take);
     }
+    count
+}
+
+/// Where each key stands in increasing order. Every key is compared with every other one: no branch to guess wrong.
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn ranks(keys: &[i16; NTD_ENTRIES_MAX], count: usize) -> [u16; NTD_ENTRIES_MAX] {
+    let mut ranks = [0; NTD_ENTRIES_MAX];
+    for &other in keys.iter().take(count) {
+        for (rank, &key) in ranks.iter_mut().zip(keys) {
+            *rank += u16::from(key > other);
+        }
+    }
+    ranks
+}
+
+/// `code_of` of `count` probabilities above 10⁻⁷.
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn codes<S: Simd>(simd: S, p: &[f64; NTD_ENTRIES_MAX], count: usize) -> [u8; NTD_ENTRIES_MAX] {
+    /// Vectors side by side.
+    const BESIDE: usize = 4;
+    let (mut logarithms, mut codes) = ([0.0; NTD_ENTRIES_MAX], [0; NTD_ENTRIES_MAX]);
+    for at in (0..count).step_by(BESIDE * S::LANES) {
+        let mut x = [simd.splat(1.0); BESIDE];
+        for (i, x) in x.iter_mut().enumerate() {
+            *x = simd.load(&p[at + i * S::LANES..]);
+        }
+        for (i, x) in log2(simd, x, 0).into_iter().enumerate() {
+            simd.store(&mut logarithms[at + i * S::LANES..], x);
+        }
+    }
+    for (code, log2) in codes.iter_mut().zip(&logarithms) {
+        *code = code_of_loss(-(log2 * LN_2));
+    }
+    codes
+}
+
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn encode_leaf<S: Simd>(simd: S, leaf: &[u8; LEAF], sum: f64, of: &Encode<'_>, out: &mut Vec<u8>) {
+    let mut chosen = [[0; 2]; LEAF];
+    let count = likeliest(leaf, of.n_max, &mut chosen);
+    let (mut p, mut keys) = ([1.0; NTD_ENTRIES_MAX], [i16::MAX; NTD_ENTRIES_MAX]);
+    for ((p, key), &[code, y]) in p.iter_mut().zip(&mut keys).zip(&chosen[..count]) {
+        *p = X[usize::from(code)];
+        // Ordered as code, then byte.
+        *key = (u16::from_be_bytes([code, y]) ^ 0x8000) as i16;
+    }
+    for p in &mut p {
+        *p = mixed(*p / sum);
+    }
+    let mut order = [0.0; NTD_ENTRIES_MAX];
+    let ranks = ranks(&keys, count);
+    for (&rank, &p) in ranks.iter().zip(&p).take(count) {
+        order[usize::from(rank)] = p;
+    }
+    let (mut listed, mut kept) = (0.0, 0_u8);
+    for &p in &order[..count] {
+        if listed >= of.top_p {
+            break;
+        }
+        listed += p;
+        kept += 1;
+    }
+    let codes = codes(simd, &p, count);
+    let mut entries = [[0; 2]; NTD_ENTRIES_MAX];
+    let mut at = 0;
+    for i in 0..count {
+        entries[at] = [chosen[i][1], codes[i]];
+        at += usize::from(ranks[i] < u16::from(kept));
+    }
+    out.push(kept);
+    out.extend_from_slice(entries[..at].as_flattened());
     out.push(code_of(1.0 - listed));
+}
+
+struct Encode<'a> {
+    leaves: &'a [[u8; LEAF]],
+    top_p: f64,
+    n_max: usize,
+}
+
+impl Kernel for Encode<'_> {
+    type Output = Vec<u8>;
+
+    #[inline(always)]
+    #[allow(clippy::inline_always)]
+    fn run<S: Simd>(self, simd: S) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.leaves.len() * (2 + 2 * self.n_max));
+        let (groups, rest) = self.leaves.as_chunks::<ABREAST>();
+        for group in groups {
+            for (leaf, sum) in group.iter().zip(sums(group)) {
+                encode_leaf(simd, leaf, sum, &self, &mut out);
+            }
+        }
+        for leaf in rest {
+            let [sum] = sums(std::array::from_ref(leaf));
+            encode_leaf(simd, leaf, sum, &self, &mut out);
+        }
+        out
+    }
 }
 
 /// The short form of n leaves, one after the other. `top_p` in (0, 1], `n_max` in 1..=64.
@@ -41,11 +150,7 @@ pub fn ntd_encode(bytes: &[u8], top_p: f64, n_max: usize) -> Result<Vec<u8>, Err
     if !(top_p > 0.0 && top_p <= 1.0 && (1..=NTD_ENTRIES_MAX).contains(&n_max)) {
         return Err(Error::Argument("top_p is in (0, 1] and n_max in 1..64"));
     }
-    let mut out = Vec::with_capacity(leaves.len() * (2 + 2 * n_max));
-    for leaf in leaves {
-        encode_leaf(leaf, top_p, n_max, &mut out);
-    }
-    Ok(out)
+    Ok(Width::best().run(Encode { leaves, top_p, n_max }))
 }
 
 /// One distribution: its entries (byte, code), the code of the rest, and the bytes that follow it.
@@ -66,23 +171,84 @@ fn split(bytes: &[u8]) -> Result<Split<'_>, &'static str> {
     Ok((entries, residual, rest))
 }
 
-fn decode_one(entries: &[[u8; 2]], residual: u8, fallback: &[u8; LEAF], out: &mut [f64]) {
-    let mut p0 = [0.0; LEAF];
-    decode_into(fallback, &mut p0);
-    let mut listed = [false; LEAF];
-    for &[byte, code] in entries {
-        listed[usize::from(byte)] = true;
-        out[usize::from(byte)] = X[usize::from(code)];
-    }
-    let unlisted = p0.iter().zip(listed).filter(|&(_, listed)| !listed).fold(0.0, |sum, (&p, _)| sum + p);
-    for ((weight, listed), p) in out.iter_mut().zip(listed).zip(p0) {
-        if !listed {
-            *weight = X[usize::from(residual)] * p / unlisted;
+/// Positions that are decoded together, so that their sums run side by side.
+const TOGETHER: usize = 4;
+
+/// Adds up rows, each in its order.
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn add_up<const N: usize>(rows: &[[f64; LEAF]; N]) -> [f64; N] {
+    let mut sums = [0.0; N];
+    for y in 0..LEAF {
+        for (sum, row) in sums.iter_mut().zip(rows) {
+            *sum += row[y];
         }
     }
-    let sum = out.iter().fold(0.0, |sum, &weight| sum + weight);
-    for weight in out {
-        *weight = mixed(*weight / sum);
+    sums
+}
+
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn decode_some<const N: usize>(splits: &[Split<'_>; N], fallback: &[[u8; LEAF]; N], out: &mut Vec<f64>) {
+    let mut rows = [[0.0; LEAF]; N];
+    for ((row, leaf), sum) in rows.iter_mut().zip(fallback).zip(sums(fallback)) {
+        *row = distribution(leaf, sum);
+    }
+    // What is listed adds a zero to the sum of what is not: the same bits as leaving it out.
+    for (row, (entries, ..)) in rows.iter_mut().zip(splits) {
+        for &[byte, _] in *entries {
+            row[usize::from(byte)] = 0.0;
+        }
+    }
+    let unlisted = add_up(&rows);
+    for ((row, &(entries, residual, _)), unlisted) in rows.iter_mut().zip(splits).zip(unlisted) {
+        let rest = X[usize::from(residual)];
+        for p in row.iter_mut() {
+            *p = rest * *p / unlisted;
+        }
+        for &[byte, code] in entries {
+            row[usize::from(byte)] = X[usize::from(code)];
+        }
+    }
+    let totals = add_up(&rows);
+    for (row, sum) in rows.iter_mut().zip(totals) {
+        for p in row.iter_mut() {
+            *p = mixed(*p / sum);
+        }
+        out.extend_from_slice(row);
+    }
+}
+
+struct Decode<'a> {
+    bytes: &'a [u8],
+    fallback: &'a [[u8; LEAF]],
+}
+
+impl Kernel for Decode<'_> {
+    type Output = Result<Vec<f64>, Error>;
+
+    #[inline(always)]
+    #[allow(clippy::inline_always)]
+    fn run<S: Simd>(self, _: S) -> Result<Vec<f64>, Error> {
+        let Self { bytes: mut rest, fallback } = self;
+        let mut splits: Vec<Split<'_>> = Vec::with_capacity(fallback.len());
+        for position in 0..fallback.len() {
+            let one = split(rest).map_err(|why| Error::Ntd { position, why })?;
+            rest = one.2;
+            splits.push(one);
+        }
+        if !rest.is_empty() {
+            return Err(Error::Ntd { position: fallback.len(), why: "there are more bytes than positions" });
+        }
+        let mut out = Vec::with_capacity(fallback.len() * LEAF);
+        let ((some, last), (leaves, last_leaves)) = (splits.as_chunks::<TOGETHER>(), fallback.as_chunks::<TOGETHER>());
+        for (splits, leaves) in some.iter().zip(leaves) {
+            decode_some(splits, leaves, &mut out);
+        }
+        for (split, leaf) in last.iter().zip(last_leaves) {
+            decode_some(std::array::from_ref(split), std::array::from_ref(leaf), &mut out);
+        }
+        Ok(out)
     }
 }
 
@@ -95,17 +261,7 @@ pub fn ntd_decode(bytes: &[u8], fallback: &[u8]) -> Result<Vec<f64>, Error> {
     if bytes.len() > LEAVES_MAX * (2 + 2 * NTD_ENTRIES_MAX) {
         return Err(Error::TooLarge { what: "bytes of distributions", found: bytes.len(), max: LEAVES_MAX * 130 });
     }
-    let mut out = vec![0.0; fallback.len() * LEAF];
-    let mut rest = bytes;
-    for (position, (leaf, out)) in fallback.iter().zip(out.chunks_exact_mut(LEAF)).enumerate() {
-        let (entries, residual, next) = split(rest).map_err(|why| Error::Ntd { position, why })?;
-        decode_one(entries, residual, leaf, out);
-        rest = next;
-    }
-    if !rest.is_empty() {
-        return Err(Error::Ntd { position: fallback.len(), why: "there are more bytes than positions" });
-    }
-    Ok(out)
+    Width::best().run(Decode { bytes, fallback })
 }
 
 #[cfg(test)]
@@ -114,6 +270,62 @@ mod tests {
 
     fn leaf() -> [u8; LEAF] {
         std::array::from_fn(|i| if i % 9 == 4 { (20 + i / 4) as u8 } else { 140 })
+    }
+
+    /// The definition, one leaf at a time, everything sorted and every code by its own logarithm.
+    fn plain_encode(leaf: &[u8; LEAF], top_p: f64, n_max: usize) -> Vec<u8> {
+        let p = crate::decode(leaf).unwrap_or_default();
+        let mut order: Vec<u8> = (0..=255).collect();
+        order.sort_by_key(|&y| (leaf[usize::from(y)], y));
+        let (mut listed, mut chosen) = (0.0, vec![]);
+        while chosen.len() < n_max && listed < top_p {
+            listed += p[usize::from(order[chosen.len()])];
+            chosen.push(order[chosen.len()]);
+        }
+        chosen.sort_unstable();
+        let entries = chosen.iter().flat_map(|&y| [y, code_of(p[usize::from(y)])]);
+        [chosen.len() as u8].into_iter().chain(entries).chain([code_of(1.0 - listed)]).collect()
+    }
+
+    fn plain_decode(bytes: &[u8], fallback: &[u8; LEAF]) -> Vec<u64> {
+        let p0 = crate::decode(fallback).unwrap_or_default();
+        let listed: Vec<(u8, u8)> = bytes[1..bytes.len() - 1].as_chunks::<2>().0.iter().map(|&[y, q]| (y, q)).collect();
+        let code_at = |y: usize| listed.iter().find(|&&(byte, _)| usize::from(byte) == y).map(|&(_, code)| code);
+        let unlisted = (0..LEAF).filter(|&y| code_at(y).is_none()).fold(0.0, |sum, y| sum + p0[y]);
+        let residual = X[usize::from(bytes[bytes.len() - 1])];
+        let weights: Vec<f64> =
+            (0..LEAF).map(|y| code_at(y).map_or(residual * p0[y] / unlisted, |code| X[usize::from(code)])).collect();
+        let sum = weights.iter().fold(0.0, |sum, &weight| sum + weight);
+        weights.iter().map(|&weight| mixed(weight / sum).to_bits()).collect()
+    }
+
+    #[test]
+    fn every_width_writes_and_reads_the_bits_of_the_definition() {
+        let mut state = 7_u64;
+        let mut next = |below: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % below
+        };
+        let samples: Vec<[u8; LEAF]> = (0..123_u64)
+            .map(|kind| match kind % 6 {
+                0 => [next(256) as u8; LEAF],
+                1 => std::array::from_fn(|y| if y as u64 == kind { 0 } else { 255 }),
+                2 => std::array::from_fn(|_| 250 + next(6) as u8),
+                3 => std::array::from_fn(|_| 60 + next(3) as u8),
+                _ => std::array::from_fn(|_| next(256) as u8),
+            })
+            .collect();
+        let fallback: Vec<[u8; LEAF]> = samples.iter().rev().copied().collect();
+        for width in Width::all() {
+            for (top_p, n_max) in [(0.8, 8), (0.95, 32), (1.0, 64), (1e-9, 1), (0.999_999, 64), (0.3, 63)] {
+                let short = width.run(Encode { leaves: &samples, top_p, n_max });
+                let parts: Vec<Vec<u8>> = samples.iter().map(|leaf| plain_encode(leaf, top_p, n_max)).collect();
+                assert_eq!(short, parts.concat(), "{width:?} {top_p} {n_max}");
+                let found = width.run(Decode { bytes: &short, fallback: &fallback }).unwrap_or_default();
+                let plain = parts.iter().zip(&fallback).flat_map(|(part, leaf)| plain_decode(part, leaf));
+                assert!(found.iter().map(|p| p.to_bits()).eq(plain), "{width:?} {top_p} {n_max}");
+            }
+        }
     }
 
     #[test]

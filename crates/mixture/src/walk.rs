@@ -109,8 +109,7 @@ fn walk<S: Simd, const NEAR: usize>(simd: S, walk: Walk<'_>) {
             for k in 0..FACTORS {
                 let n = advance(simd, &mut state[k][part..], change[k]);
                 let w = advance(simd, &mut state[FACTORS + k][part..], change[FACTORS + k]);
-                for (subset, (numerator, denominator)) in
-                    subsets.iter().zip(numerator.iter_mut().zip(&mut denominator))
+                for (subset, (numerator, denominator)) in subsets.iter().zip(numerator.iter_mut().zip(&mut denominator))
                 {
                     let n = simd.add_integers(n, simd.splat_integers(subset[k]));
                     let w = simd.add_integers(w, simd.splat_integers(subset[FACTORS + k]));
