@@ -16,9 +16,9 @@ export function devicesCommand(program: Command): void {
       print(json, { devices, solvers }, () =>
         [
           table(
-            ['backend', 'name', 'memory', 'usable', 'why not'],
-            devices.map(({ backend, name, memoryBytes, usable, reason }) => [
-              backend,
+            ['device', 'name', 'memory', 'usable', 'why not'],
+            devices.map(({ id, name, memoryBytes, usable, reason }) => [
+              id,
               name,
               memoryBytes === null ? '-' : `${(memoryBytes / 2 ** 30).toFixed(1)} GiB`,
               usable ? 'yes' : 'no',

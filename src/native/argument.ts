@@ -18,6 +18,16 @@ export function checkNumbers(name: string, value: BigUint64Array): void {
   if (!(value instanceof BigUint64Array) || isShared(value)) throw refuse(`${name} must be a BigUint64Array of unshared memory`)
 }
 
+/** A typed array of this very kind, of unshared memory. @throws NATIVE_ARGUMENT */
+export function checkArray(name: string, value: ArrayBufferView, kind: { new (length: number): ArrayBufferView; name: string }): void {
+  if (!(value instanceof kind) || isShared(value)) throw refuse(`${name} must be a ${kind.name} of unshared memory`)
+}
+
+/** True or false. @throws NATIVE_ARGUMENT */
+export function checkFlag(name: string, value: boolean): void {
+  if (typeof value !== 'boolean') throw refuse(`${name} must be true or false`)
+}
+
 /** A short text, such as a backend's name. @throws NATIVE_ARGUMENT */
 export function checkName(name: string, value: string): void {
   if (typeof value !== 'string' || value.length > 64) throw refuse(`${name} must be a text of at most 64 characters`)

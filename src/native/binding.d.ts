@@ -170,6 +170,7 @@ export interface MixtureVerdict {
 
 /** One device as `DeviceInfo` of the port has it. */
 export interface NativeDevice {
+  id: string
   backend: string
   name: string
   memoryBytes?: number
@@ -190,6 +191,18 @@ export interface NativeModelSpec {
   heads?: number
   context?: number
   exact?: boolean
+}
+
+/** `MatmulShape` of the port without its defaults; `threads` 0 stands for all cores. */
+export interface NativeProduct {
+  batch: number
+  m: number
+  k: number
+  n: number
+  transposeA: boolean
+  transposeB: boolean
+  exact: boolean
+  threads: number
 }
 
 /** One slice of training. */
@@ -271,5 +284,14 @@ export declare function signatureVerifyBatch(schemes: Uint8Array, publicKeys: Ui
 
 export declare function tensorDevices(): Promise<NativeDevice[]>
 
-/** C[m,n] = A[m,k]·B[k,n]; shapes are checked before the factors are copied. */
-export declare function tensorMatmul(a: Float32Array, b: Float32Array, m: number, k: number, n: number, exact: boolean, job: Job): Promise<Float32Array>
+/** C = A·B of the bits of bf16, f32 sums. */
+export declare function tensorMatmulBf16(a: Uint16Array, b: Uint16Array, product: NativeProduct, job: Job): Promise<Float32Array | Int32Array>
+
+/** C = A·B of the bits of f16, f32 sums. */
+export declare function tensorMatmulF16(a: Uint16Array, b: Uint16Array, product: NativeProduct, job: Job): Promise<Float32Array | Int32Array>
+
+/** C = A·B of f32. */
+export declare function tensorMatmulF32(a: Float32Array, b: Float32Array, product: NativeProduct, job: Job): Promise<Float32Array | Int32Array>
+
+/** C = A·B of int8, exact i32 sums. */
+export declare function tensorMatmulInt8(a: Int8Array, b: Int8Array, product: NativeProduct, job: Job): Promise<Float32Array | Int32Array>

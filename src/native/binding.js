@@ -773,7 +773,7 @@ if (
   }
 }
 
-const { Job, NativeModel, NativeStream, consensusEpoch, fallbackArtefact, mixtureCheckReveal, mixtureClaims, mixtureCommit, mixtureDecode, mixtureEncode, mixtureNtdDecode, mixtureNtdEncode, mixturePaths, mixtureReport, mixtureShapley, mixtureValues, powBackends, powSeal, powSolve, powVerify, signatureDeriveHard, signatureDeriveSoft, signatureFromSecret, signatureKeyPair, signatureSign, signatureVerify, signatureVerifyBatch, tensorDevices, tensorMatmul } = nativeBinding
+const { Job, NativeModel, NativeStream, consensusEpoch, fallbackArtefact, mixtureCheckReveal, mixtureClaims, mixtureCommit, mixtureDecode, mixtureEncode, mixtureNtdDecode, mixtureNtdEncode, mixturePaths, mixtureReport, mixtureShapley, mixtureValues, powBackends, powSeal, powSolve, powVerify, signatureDeriveHard, signatureDeriveSoft, signatureFromSecret, signatureKeyPair, signatureSign, signatureVerify, signatureVerifyBatch, tensorDevices, tensorMatmulBf16, tensorMatmulF16, tensorMatmulF32, tensorMatmulInt8 } = nativeBinding
 export { Job }
 export { NativeModel }
 export { NativeStream }
@@ -802,5 +802,8 @@ export { signatureSign }
 export { signatureVerify }
 export { signatureVerifyBatch }
 export { tensorDevices }
-export { tensorMatmul }
+export { tensorMatmulBf16 }
+export { tensorMatmulF16 }
+export { tensorMatmulF32 }
+export { tensorMatmulInt8 }
 export const __napiBindingTarget = __napiLoadedBindingTarget

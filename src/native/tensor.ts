@@ -1,13 +1,24 @@
 /** Matrix products and devices of `crates/tensor` as `TensorCompute`. */
-import type { DeviceInfo, TensorCompute } from '../protocol/ports/compute.ts'
+import { NodeError } from '../protocol/errors.ts'
+import type { DeviceInfo, Dtype, Factors, MatmulShape, Products, TensorCompute } from '../protocol/ports/compute.ts'
+import { checkArray, checkFlag, checkInteger, checkObject } from './argument.ts'
 import type * as Binding from './binding.js'
 import { long, nativeError } from './errors.ts'
 
 /** The part of the addon that this facade needs. */
-export type TensorBinding = Pick<typeof Binding, 'Job' | 'tensorDevices' | 'tensorMatmul'>
+export type TensorBinding = Pick<
+  typeof Binding,
+  'Job' | 'tensorDevices' | 'tensorMatmulBf16' | 'tensorMatmulF16' | 'tensorMatmulF32' | 'tensorMatmulInt8'
+>
 
-/** `TensorCompute` by the addon. @throws NodeError TENSOR_SHAPE, NATIVE_CANCELLED */
+/** `TensorCompute` by the addon. @throws NodeError TENSOR_SHAPE, TENSOR_DEVICE, NATIVE_ARGUMENT, NATIVE_CANCELLED */
 export function tensorCompute(binding: TensorBinding): TensorCompute {
+  const kinds = {
+    f32: { array: Float32Array, matmul: binding.tensorMatmulF32 },
+    f16: { array: Uint16Array, matmul: binding.tensorMatmulF16 },
+    bf16: { array: Uint16Array, matmul: binding.tensorMatmulBf16 },
+    int8: { array: Int8Array, matmul: binding.tensorMatmulInt8 },
+  } as const satisfies Record<Dtype, object>
   return {
     async devices() {
       try {
@@ -16,14 +27,38 @@ export function tensorCompute(binding: TensorBinding): TensorCompute {
         throw nativeError(error)
       }
     },
-    async matmul(a, b, { m, k, n, exact = false }, options = {}) {
-      return await long(new binding.Job(), options, async (job) => await binding.tensorMatmul(a, b, m, k, n, exact, job))
+    async matmul<D extends Dtype = 'f32'>(a: Factors[D], b: Factors[D], shape: MatmulShape<D>, options = {}): Promise<Products[D]> {
+      const { dtype = 'f32', ...product } = checkShape(shape)
+      const { array, matmul } = kinds[dtype]
+      checkArray('a', a, array)
+      checkArray('b', b, array)
+      const multiply = matmul as unknown as (
+        a: Factors[D],
+        b: Factors[D],
+        product: Binding.NativeProduct,
+        job: Binding.Job,
+      ) => Promise<Products[D]>
+      return await long(new binding.Job(), options, async (job) => await multiply(a, b, product, job))
     },
   }
 }
 
+/** The shape with its defaults. Sizes are checked natively against the data; here only that they are whole numbers. */
+function checkShape(shape: MatmulShape<Dtype>): Binding.NativeProduct & { dtype?: Dtype | undefined } {
+  checkObject('shape', shape)
+  const { m, k, n, batch = 1, transposeA = false, transposeB = false, exact = false, threads = 0, dtype, device = 'cpu' } = shape
+  for (const [name, size] of Object.entries({ batch, m, k, n })) checkInteger(name, size, 0, Number.MAX_SAFE_INTEGER)
+  checkInteger('threads', threads, 0, 4_096)
+  for (const [name, flag] of Object.entries({ transposeA, transposeB, exact })) checkFlag(name, flag)
+  if (dtype !== undefined && !['f32', 'f16', 'bf16', 'int8'].includes(dtype))
+    throw new NodeError('NATIVE_ARGUMENT', { detail: 'dtype must be f32, f16, bf16 or int8' })
+  if (device !== 'cpu') throw new NodeError('TENSOR_DEVICE', { detail: `${device} is not the CPU` })
+  return { m, k, n, batch, transposeA, transposeB, exact, threads, dtype }
+}
+
 function deviceInfo(device: Binding.NativeDevice): DeviceInfo {
   return {
+    id: device.id,
     backend: device.backend as DeviceInfo['backend'],
     name: device.name,
     memoryBytes: device.memoryBytes ?? null,

@@ -194,6 +194,7 @@ export const errors = {
   CONSENSUS_INPUT_MALFORMED: { http: 400, retry: 'never', penalty: 0, text: 'not the inputs of an epoch: {detail}' },
   SCORING_TEXT_SHORT: { http: 500, retry: 'never', penalty: 0, text: 'no text is long enough for spans of {length} bytes', exit: 78 },
   TENSOR_SHAPE: { http: 400, retry: 'never', penalty: 0, text: 'the matrices do not fit: {detail}' },
+  TENSOR_DEVICE: { http: 400, retry: 'elsewhere', penalty: 0, text: 'the device cannot do this: {detail}' },
   EXPERT_SPEC: { http: 400, retry: 'never', penalty: 0, text: 'no such model: {detail}' },
   EXPERT_INPUT: { http: 400, retry: 'never', penalty: 0, text: 'the model cannot take this: {detail}' },
   EXPERT_KIND: { http: 400, retry: 'never', penalty: 0, text: 'this kind of model cannot do that: {detail}' },

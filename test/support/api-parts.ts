@@ -161,7 +161,7 @@ export function apiParts(over: Partial<ApiParts> = {}): ApiParts {
           new Promise((_resolve, reject) => options?.signal?.addEventListener('abort', () => reject(new NodeError('NATIVE_CANCELLED')))),
       },
       tensor: {
-        devices: async () => [{ backend: 'cpu', name: 'cpu', memoryBytes: null, driver: null, features: [], usable: true, reason: null }],
+        devices: async () => [{ id: 'cpu', backend: 'cpu', name: 'cpu', memoryBytes: null, driver: null, features: [], usable: true, reason: null }],
       },
       signature: { verify: (_scheme, key, message, signature) => signature[0] === key[0] && message.length === 48 },
     },

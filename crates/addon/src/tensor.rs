@@ -1,11 +1,14 @@
 //! `crates/tensor` for JavaScript.
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread;
 
-use napi::bindgen_prelude::{Env, Float32Array, Object, Result};
+use napi::bindgen_prelude::{Either, Env, Float32Array, Int8Array, Int32Array, Object, Result, Uint16Array};
 use napi_derive::napi;
 use tensor::devices::devices;
 use tensor::error::Error as TensorError;
-use tensor::matmul::{Mode, check, matmul};
+use tensor::matmul::Mode;
+use tensor::product::{Control, Factors, Prepared, Product, Shape};
 
 use crate::failure::Failure;
 use crate::job::{Job, Lane, promise};
@@ -19,6 +22,7 @@ impl From<TensorError> for Failure {
 /// One device as `DeviceInfo` of the port has it.
 #[napi(object, object_from_js = false)]
 pub struct NativeDevice {
+    pub id: String,
     pub backend: String,
     pub name: String,
     pub memory_bytes: Option<f64>,
@@ -31,6 +35,7 @@ pub struct NativeDevice {
 pub fn tensor_devices(env: &Env) -> Result<Object<'_>> {
     promise(env, Lane::High, || {
         let listed = devices().into_iter().map(|device| NativeDevice {
+            id: device.id.into(),
             backend: device.backend.into(),
             name: device.name,
             memory_bytes: device.memory_bytes.map(|bytes| bytes as f64),
@@ -42,22 +47,90 @@ pub fn tensor_devices(env: &Env) -> Result<Object<'_>> {
     })
 }
 
-/// C[m,n] = A[m,k]·B[k,n]; shapes are checked before the factors are copied.
-#[napi(catch_unwind, ts_return_type = "Promise<Float32Array>")]
-#[allow(clippy::too_many_arguments)] // the shape is three numbers
-pub fn tensor_matmul<'env>(
+/// `MatmulShape` of the port without its defaults; `threads` 0 stands for all cores.
+#[napi(object, object_to_js = false)]
+pub struct NativeProduct {
+    pub batch: i64,
+    pub m: i64,
+    pub k: i64,
+    pub n: i64,
+    pub transpose_a: bool,
+    pub transpose_b: bool,
+    pub exact: bool,
+    pub threads: u32,
+}
+
+/// C = A·B of f32.
+#[napi(catch_unwind, ts_return_type = "Promise<Float32Array | Int32Array>")]
+pub fn tensor_matmul_f32<'env>(
     env: &'env Env,
     a: Float32Array,
     b: Float32Array,
-    m: u32,
-    k: u32,
-    n: u32,
-    exact: bool,
+    product: NativeProduct,
     job: &Job,
 ) -> Result<Object<'env>> {
-    let shape = (m as usize, k as usize, n as usize);
-    check(a.len(), b.len(), shape).map_err(Failure::from)?;
-    let (a, b, shared) = (a.to_vec(), b.to_vec(), Arc::clone(&job.shared));
-    let mode = if exact { Mode::Exact } else { Mode::Fast };
-    promise(env, Lane::High, move || Ok(Float32Array::from(matmul(mode, &a, &b, shape, &shared.cancelled)?)))
+    matmul(env, &Factors::F32(&a, &b), &product, job)
+}
+
+/// C = A·B of the bits of f16, f32 sums.
+#[napi(catch_unwind, ts_return_type = "Promise<Float32Array | Int32Array>")]
+pub fn tensor_matmul_f16<'env>(
+    env: &'env Env,
+    a: Uint16Array,
+    b: Uint16Array,
+    product: NativeProduct,
+    job: &Job,
+) -> Result<Object<'env>> {
+    matmul(env, &Factors::F16(&a, &b), &product, job)
+}
+
+/// C = A·B of the bits of bf16, f32 sums.
+#[napi(catch_unwind, ts_return_type = "Promise<Float32Array | Int32Array>")]
+pub fn tensor_matmul_bf16<'env>(
+    env: &'env Env,
+    a: Uint16Array,
+    b: Uint16Array,
+    product: NativeProduct,
+    job: &Job,
+) -> Result<Object<'env>> {
+    matmul(env, &Factors::Bf16(&a, &b), &product, job)
+}
+
+/// C = A·B of int8, exact i32 sums.
+#[napi(catch_unwind, ts_return_type = "Promise<Float32Array | Int32Array>")]
+pub fn tensor_matmul_int8<'env>(
+    env: &'env Env,
+    a: Int8Array,
+    b: Int8Array,
+    product: NativeProduct,
+    job: &Job,
+) -> Result<Object<'env>> {
+    matmul(env, &Factors::Int8(&a, &b), &product, job)
+}
+
+/// The factors are packed here, on the JavaScript thread: the one pass over them that any copy would take, and later
+/// changes of the caller's memory change nothing.
+fn matmul<'env>(env: &'env Env, factors: &Factors, product: &NativeProduct, job: &Job) -> Result<Object<'env>> {
+    let size = |value: i64| usize::try_from(value).map_err(|_| Failure::new("TENSOR_SHAPE", "a size is negative"));
+    let shape = Shape {
+        batch: size(product.batch)?,
+        m: size(product.m)?,
+        k: size(product.k)?,
+        n: size(product.n)?,
+        transpose_a: product.transpose_a,
+        transpose_b: product.transpose_b,
+    };
+    let mode = if product.exact { Mode::Exact } else { Mode::Fast };
+    let prepared = Prepared::new(shape, factors, mode).map_err(Failure::from)?;
+    let shared = Arc::clone(&job.shared);
+    shared.total.store(shape.work(), Ordering::Relaxed);
+    let cores = || thread::available_parallelism().map_or(1, usize::from);
+    let threads = if product.threads == 0 { cores() } else { product.threads as usize };
+    promise(env, Lane::High, move || {
+        let control = Control { cancelled: &shared.cancelled, done: &shared.done };
+        Ok(match prepared.run(threads, &control)? {
+            Product::F32(c) => Either::A(Float32Array::from(c)),
+            Product::I32(c) => Either::B(Int32Array::from(c)),
+        })
+    })
 }

@@ -3,6 +3,8 @@
 /// One device; `memory_bytes` and `driver` are unknown to a build without its backend.
 #[derive(Debug, Clone)]
 pub struct Device {
+    /// What calls name it by.
+    pub id: &'static str,
     pub backend: &'static str,
     pub name: String,
     pub features: Vec<&'static str>,
@@ -14,6 +16,7 @@ pub struct Device {
 /// The CPU first, then each backend that this build does not have, so that nobody looks for it in vain.
 pub fn devices() -> Vec<Device> {
     let absent = |backend, reason| Device {
+        id: backend,
         backend,
         name: String::from("none looked for"),
         features: Vec::new(),
@@ -21,7 +24,14 @@ pub fn devices() -> Vec<Device> {
         reason: Some(reason),
     };
     vec![
-        Device { backend: "cpu", name: cpu_name(), features: cpu_features(), memory_bytes: cpu_memory(), reason: None },
+        Device {
+            id: "cpu",
+            backend: "cpu",
+            name: cpu_name(),
+            features: cpu_features(),
+            memory_bytes: cpu_memory(),
+            reason: None,
+        },
         absent("cuda", "this build has no CUDA backend yet"),
         absent("wgpu", "this build has no wgpu backend yet"),
     ]
@@ -45,21 +55,19 @@ fn cpu_memory() -> Option<u64> {
 
 #[cfg(target_arch = "x86_64")]
 fn cpu_features() -> Vec<&'static str> {
-    let mut features = Vec::new();
-    for (name, there) in [
+    let known = [
         ("avx2", std::is_x86_feature_detected!("avx2")),
         ("fma", std::is_x86_feature_detected!("fma")),
+        ("sha", std::is_x86_feature_detected!("sha")),
         ("avx512f", std::is_x86_feature_detected!("avx512f")),
         ("avx512dq", std::is_x86_feature_detected!("avx512dq")),
-    ] {
-        if there {
-            features.push(name);
-        }
-    }
-    features
+        ("avx512bf16", std::is_x86_feature_detected!("avx512bf16")),
+        ("avx512vnni", std::is_x86_feature_detected!("avx512vnni")),
+    ];
+    known.into_iter().filter_map(|(name, there)| there.then_some(name)).collect()
 }
 
 #[cfg(not(target_arch = "x86_64"))]
 fn cpu_features() -> Vec<&'static str> {
-    Vec::new()
+    if cfg!(target_feature = "neon") { vec!["neon"] } else { Vec::new() }
 }

@@ -6,6 +6,8 @@ use thiserror::Error;
 pub enum Error {
     #[error("{0}")]
     Shape(String),
+    #[error("{0}")]
+    Device(String),
     #[error("the work was cancelled")]
     Cancelled,
 }
@@ -14,6 +16,7 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Shape(_) => "TENSOR_SHAPE",
+            Self::Device(_) => "TENSOR_DEVICE",
             Self::Cancelled => "NATIVE_CANCELLED",
         }
     }

@@ -1,12 +1,9 @@
-//! Matrix products over strided views. `Fast` is the `gemm` crate; its order of additions depends on the CPU and on the
-//! shape, so a product is always cut the same way, whatever the number of threads.
+//! Products of strided f32 views on the caller's thread, as the models need them: small and of every layout. `Fast` is the
+//! `gemm` crate, whose order of additions depends on the CPU and on the shape. Whole products of every dtype are in
+//! `product`.
 #![allow(unsafe_code)] // one call into `gemm`, whose interface is raw pointers
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use gemm::Parallelism;
-use rayon::prelude::*;
 
-use crate::error::Error;
 use crate::exact;
 
 /// How sums are ordered.
@@ -20,23 +17,30 @@ pub enum Mode {
 }
 
 /// A matrix in borrowed memory: element (i, j) is `data[i·row_stride + j·column_stride]`.
-#[derive(Clone, Copy)]
-pub struct View<'a> {
-    pub data: &'a [f32],
+pub struct View<'a, T = f32> {
+    pub data: &'a [T],
     pub rows: usize,
     pub columns: usize,
     pub row_stride: usize,
     pub column_stride: usize,
 }
 
-impl<'a> View<'a> {
+impl<T> Clone for View<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for View<'_, T> {}
+
+impl<'a, T> View<'a, T> {
     /// Row-major with no gaps.
-    pub fn new(data: &'a [f32], rows: usize, columns: usize) -> Self {
+    pub fn new(data: &'a [T], rows: usize, columns: usize) -> Self {
         Self::strided(data, rows, columns, columns)
     }
 
     /// Row-major, `row_stride` from one row to the next.
-    pub fn strided(data: &'a [f32], rows: usize, columns: usize, row_stride: usize) -> Self {
+    pub fn strided(data: &'a [T], rows: usize, columns: usize, row_stride: usize) -> Self {
         Self { data, rows, columns, row_stride, column_stride: 1 }
     }
 
@@ -52,7 +56,7 @@ impl<'a> View<'a> {
         }
     }
 
-    fn fits(&self) -> bool {
+    pub(crate) fn fits(&self) -> bool {
         reaches(self.rows, self.columns, self.row_stride, self.column_stride) <= self.data.len()
     }
 }
@@ -132,52 +136,6 @@ pub fn multiply(mode: Mode, a: View, b: View, c: ViewMut, into: Into) {
     }
 }
 
-/// Elements of each matrix of one call: 256 MiB.
-pub const ELEMENTS_MAX: usize = 1 << 26;
-/// Multiply-adds of one call: half an hour on one core.
-const WORK_MAX: u128 = 1 << 47;
-/// Rows that one thread takes at a time, for any number of threads.
-const BAND: usize = 256;
-
-/// C[m,n] = A[m,k]·B[k,n], row-major, on all threads of the current pool; sizes are checked before anything is allocated.
-pub fn matmul(
-    mode: Mode,
-    a: &[f32],
-    b: &[f32],
-    (m, k, n): (usize, usize, usize),
-    cancelled: &AtomicBool,
-) -> Result<Vec<f32>, Error> {
-    check(a.len(), b.len(), (m, k, n))?;
-    let mut c = vec![0.0; m * n];
-    if n > 0 {
-        c.par_chunks_mut(BAND * n).enumerate().for_each(|(band, c)| {
-            if cancelled.load(Ordering::Relaxed) {
-                return;
-            }
-            let rows = c.len() / n;
-            let a = View::new(&a[band * BAND * k..][..rows * k], rows, k);
-            multiply(mode, a, View::new(b, k, n), ViewMut::new(c, rows, n), Into::Replace);
-        });
-    }
-    if cancelled.load(Ordering::Relaxed) { Err(Error::Cancelled) } else { Ok(c) }
-}
-
-/// Refuses shapes that do not fit the data or exceed the limits.
-pub fn check(a: usize, b: usize, (m, k, n): (usize, usize, usize)) -> Result<(), Error> {
-    let elements = |rows: usize, columns: usize| rows.checked_mul(columns).filter(|&n| n <= ELEMENTS_MAX);
-    let sizes = (elements(m, k), elements(k, n), elements(m, n));
-    let (Some(mk), Some(kn), Some(_)) = sizes else {
-        return Err(Error::Shape(format!("a matrix has {ELEMENTS_MAX} elements at most")));
-    };
-    if m as u128 * k as u128 * n as u128 > WORK_MAX {
-        return Err(Error::Shape(format!("{m} x {k} x {n} is too much work for one call")));
-    }
-    if a != mk || b != kn {
-        return Err(Error::Shape(format!("{a} and {b} elements are not {m} x {k} and {k} x {n}")));
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -239,25 +197,5 @@ mod tests {
                 assert_eq!(c[i * n + j].to_bits(), crate::kernels::pairwise(sums).to_bits(), "({i}, {j})");
             }
         }
-    }
-
-    #[test]
-    fn bits_do_not_depend_on_the_number_of_threads() {
-        let (m, k, n) = (700, 65, 40);
-        let (x, y) = (filled(m * k, 5), filled(k * n, 6));
-        let stay = AtomicBool::new(false);
-        let with = |threads| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| matmul(Mode::Fast, &x, &y, (m, k, n), &stay).unwrap())
-        };
-        assert_eq!(with(1), with(3));
-    }
-
-    #[test]
-    fn shapes_beyond_the_limits_are_refused_before_anything_is_allocated() {
-        assert!(check(0, 0, (usize::MAX, 2, 0)).is_err());
-        assert!(check(1, 1, (1 << 20, 1 << 20, 1)).is_err());
-        assert!(check(5, 6, (2, 3, 2)).is_err());
-        assert!(check(6, 6, (2, 3, 2)).is_ok());
     }
 }

@@ -244,6 +244,8 @@ export interface ExpertCompute {
 
 // ---------------------------------------------------------------------------------------------- tensors
 export interface DeviceInfo {
+  /** What calls name it by: `cpu`, `cuda:0`, `wgpu:0`, ... */
+  id: string
   backend: 'cpu' | 'cuda' | 'wgpu'
   name: string
   memoryBytes: number | null
@@ -253,15 +255,48 @@ export interface DeviceInfo {
   /** Why it cannot be used; null when it can. */
   reason: string | null
 }
+/** Elements of the factors: f16 and bf16 as the 16 bits of each number, int8 signed. */
+export interface Factors {
+  f32: Float32Array
+  f16: Uint16Array
+  bf16: Uint16Array
+  int8: Int8Array
+}
+/** Elements of the product: floating-point sums are f32, whole numbers exact. */
+export interface Products {
+  f32: Float32Array
+  f16: Float32Array
+  bf16: Float32Array
+  int8: Int32Array
+}
+export type Dtype = keyof Factors
+export interface MatmulShape<D extends Dtype = 'f32'> {
+  m: number
+  k: number
+  n: number
+  /** Products in one call, one after another in memory; default 1. */
+  batch?: number | undefined
+  /** A is stored as [batch, k, m]. */
+  transposeA?: boolean | undefined
+  /** B is stored as [batch, n, k]. */
+  transposeB?: boolean | undefined
+  /** Default `f32`. */
+  dtype?: D | undefined
+  /** The same bits on every CPU (native.md, Tensors); int8 is exact in any case. Only on the CPU. */
+  exact?: boolean | undefined
+  /** A device's `id`; default `cpu`. */
+  device?: string | undefined
+  /** Threads of the CPU; default all cores. The bits do not depend on it. */
+  threads?: number | undefined
+}
 export interface TensorCompute {
   devices(): Promise<DeviceInfo[]>
-  /** C[m,n] = A[m,k]·B[k,n], row-major f32. `exact`: same bits on every CPU. @throws TENSOR_SHAPE when sizes do not fit or exceed limits */
-  matmul(
-    a: Float32Array,
-    b: Float32Array,
-    shape: { m: number; k: number; n: number; exact?: boolean },
-    options?: LongCall,
-  ): Promise<Float32Array>
+  /**
+   * C = A·B, row-major and without gaps: A is [batch, m, k], B [batch, k, n], C [batch, m, n]; what is transposed is stored so.
+   * Where a size is zero the result is empty or zero. Fast modes have the same bits on one machine.
+   * @throws TENSOR_SHAPE when sizes do not fit or exceed limits; NATIVE_ARGUMENT for other types; TENSOR_DEVICE where the device cannot do it
+   */
+  matmul<D extends Dtype = 'f32'>(a: Factors[D], b: Factors[D], shape: MatmulShape<D>, options?: LongCall): Promise<Products[D]>
 }
 
 export interface Compute {

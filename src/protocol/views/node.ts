@@ -61,6 +61,7 @@ export const WalletView = Type.Object({
 export type WalletView = Static<typeof WalletView>
 
 export const DeviceView = Type.Object({
+  id: Type.String(),
   backend: Type.String(),
   name: Type.String(),
   memoryBytes: Nullable(Type.Number()),

@@ -1,0 +1,87 @@
+//! Rates of products on this machine: `cargo run --release -p tensor --example rate -- [threads]`. The clock is calibrated
+//! in the same run by a chain of dependent additions, one a cycle.
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::time::Instant;
+
+use tensor::error::Error;
+use tensor::matmul::{Into, Mode, View, ViewMut, multiply};
+use tensor::product::{Control, Factors, Prepared, Shape, backends};
+
+fn best(times: usize, mut work: impl FnMut()) -> f64 {
+    (0..times)
+        .map(|_| {
+            let start = Instant::now();
+            work();
+            start.elapsed().as_secs_f64()
+        })
+        .fold(f64::INFINITY, f64::min)
+}
+
+fn clock() -> f64 {
+    const STEPS: u64 = 50_000_000;
+    let seconds = best(3, || {
+        let mut sum = 0_u64;
+        for step in 0..STEPS {
+            sum = std::hint::black_box(sum + step);
+        }
+        std::hint::black_box(sum);
+    });
+    STEPS as f64 / seconds
+}
+
+fn main() -> Result<(), Error> {
+    let threads = std::env::args().nth(1).and_then(|word| word.parse().ok()).unwrap_or(1);
+    println!("threads {threads}, chain {:.2} G/s", clock() / 1e9);
+    for n in [256, 512, 1024, 2048] {
+        let floats: Vec<f32> = (0..n * n).map(|i| ((i * 37 % 1009) as f32 - 504.0) / 504.0).collect();
+        let halves: Vec<u16> = floats.iter().map(|x| (x.to_bits() >> 16) as u16).collect();
+        let bytes: Vec<i8> = (0..n * n).map(|i| (i * 37 % 251) as u8 as i8).collect();
+        let work = 2.0 * (n * n * n) as f64;
+        let times = (4e10 / work).clamp(3.0, 200.0) as usize;
+        if threads == 1 {
+            let mut c = vec![0.0; n * n];
+            let seconds = best(times, || {
+                multiply(
+                    Mode::Fast,
+                    View::new(&floats, n, n),
+                    View::new(&floats, n, n),
+                    ViewMut::new(&mut c, n, n),
+                    Into::Replace,
+                );
+            });
+            println!("n {n:5} gemm crate           {:8.1} GFLOP/s", work / seconds / 1e9);
+        }
+        let shape = |transpose| Shape { batch: 1, m: n, k: n, n, transpose_a: transpose, transpose_b: transpose };
+        for (name, factors) in [
+            ("f32", Factors::F32(&floats, &floats)),
+            ("f16", Factors::F16(&halves, &halves)),
+            ("bf16", Factors::Bf16(&halves, &halves)),
+            ("int8", Factors::Int8(&bytes, &bytes)),
+        ] {
+            for mode in [Mode::Fast, Mode::Exact] {
+                for backend in backends(&factors, mode) {
+                    if (backend == "portable" || backend == "avx2") && n != 512 || mode == Mode::Exact && name == "int8"
+                    {
+                        continue;
+                    }
+                    let (never, done) = (AtomicBool::new(false), AtomicU64::new(0));
+                    let control = Control { cancelled: &never, done: &done };
+                    let pack = |transpose| Prepared::on(Some(backend), shape(transpose), &factors, mode);
+                    let packing = best(times, || drop(pack(false)));
+                    let turned = best(times, || drop(pack(true)));
+                    let prepared = pack(false)?;
+                    let seconds = best(times, || drop(prepared.run(threads, &control)));
+                    let all = best(times, || drop(pack(false).map(|prepared| prepared.run(threads, &control))));
+                    println!(
+                        "n {n:5} {name:5} {mode:?} {backend:12} {:8.1} GFLOP/s, with packing {:8.1}; packing {:.1} us, turned {:.1} us",
+                        work / seconds / 1e9,
+                        work / all / 1e9,
+                        packing * 1e6,
+                        turned * 1e6
+                    );
+                }
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,192 @@
+//! Factors laid out for the tiles: panels of as many lines as a tile is high or wide, the words of all lines side by side
+//! for each step of k, so that a tile reads memory in one direction. Lines that a panel lacks are zero.
+#![allow(unsafe_code)] // one call into the transposition of AVX-512
+use crate::format::{Format, Number};
+use crate::kernels::vectorised;
+use crate::matmul::View;
+use crate::tile::Order;
+
+/// Words and lines that are transposed together.
+const BLOCK: usize = 16;
+
+/// How the lines of one matrix (rows of the left factor, columns of the right one) are cut into panels.
+#[derive(Clone, Copy)]
+pub(crate) struct Layout {
+    pub lines: usize,
+    /// Words of each line.
+    pub words: usize,
+    /// Lines of a panel, all but the last.
+    pub full: usize,
+    /// The last panel has a multiple of this; `full` is one.
+    pub step: usize,
+}
+
+impl Layout {
+    pub(crate) fn panels(self) -> usize {
+        self.lines.div_ceil(self.full)
+    }
+
+    /// Lines of one panel, with those that are only filling.
+    pub(crate) fn width(self, panel: usize) -> usize {
+        (self.lines - panel * self.full).next_multiple_of(self.step).min(self.full)
+    }
+
+    /// Words of the whole matrix.
+    pub(crate) fn size(self) -> usize {
+        self.lines.next_multiple_of(self.step) * self.words
+    }
+
+    /// Where a panel begins.
+    pub(crate) fn start(self, panel: usize) -> usize {
+        panel * self.full * self.words
+    }
+}
+
+/// Lays out the rows of `x`; every word of `out` (of `layout.size()`) is written.
+pub(crate) fn pack<F: Format>(x: View<F::Stored>, layout: Layout, order: Order, out: &mut [u32]) {
+    for panel in 0..layout.panels() {
+        let width = layout.width(panel);
+        let first = panel * layout.full;
+        let count = width.min(layout.lines - first);
+        let out = &mut out[layout.start(panel)..][..width * layout.words];
+        vectorised(
+            #[inline(always)]
+            || {
+                if x.row_stride == 1 && x.column_stride != 1 {
+                    match (count == width, width) {
+                        (true, 32) => across::<F, 32>(x, first, order, out),
+                        (true, 16) => across::<F, 16>(x, first, order, out),
+                        (true, 12) => across::<F, 12>(x, first, order, out),
+                        (true, 6) => across::<F, 6>(x, first, order, out),
+                        _ => across_part::<F>(x, first, (count, width), order, out),
+                    }
+                } else {
+                    along::<F>(x, first, (count, width), order, out);
+                }
+            },
+        );
+    }
+}
+
+/// Neighbouring lines lie side by side already: words are put together from whole rows of memory.
+#[inline(always)]
+fn across<F: Format, const W: usize>(x: View<F::Stored>, first: usize, order: Order, out: &mut [u32]) {
+    let words = out.len() / W;
+    let none = [F::Stored::default(); W];
+    for word in 0..words {
+        let mut lines = [&none; 4];
+        for (k, lines) in (word * F::GROUP..x.columns.min((word + 1) * F::GROUP)).zip(&mut lines) {
+            let from = x.data[k * x.column_stride + first..].first_chunk::<W>();
+            *lines = from.unwrap_or(&none);
+        }
+        let out = &mut out[order.place(word, words) * W..][..W];
+        for (line, out) in out.iter_mut().enumerate() {
+            *out = F::word(|k| lines[k][line]);
+        }
+    }
+}
+
+/// `across` for the last panel.
+#[inline(always)]
+fn across_part<F: Format>(
+    x: View<F::Stored>,
+    first: usize,
+    (count, width): (usize, usize),
+    order: Order,
+    out: &mut [u32],
+) {
+    let words = out.len() / width;
+    for word in 0..words {
+        let out = &mut out[order.place(word, words) * width..][..width];
+        out.fill(0);
+        for (line, out) in out.iter_mut().enumerate().take(count) {
+            *out = F::word(|k| {
+                let k = word * F::GROUP + k;
+                if k < x.columns { x.data[k * x.column_stride + first + line] } else { F::Stored::default() }
+            });
+        }
+    }
+}
+
+/// Each line lies by itself: blocks of words and lines are transposed.
+#[inline(always)]
+fn along<F: Format>(x: View<F::Stored>, first: usize, (count, width): (usize, usize), order: Order, out: &mut [u32]) {
+    let words = out.len() / width;
+    for word in (0..words).step_by(BLOCK) {
+        let there = BLOCK.min(words - word);
+        for lane in (0..width).step_by(BLOCK) {
+            let mut block = [[0; BLOCK]; BLOCK];
+            let lines = count.saturating_sub(lane).min(BLOCK);
+            for (line, block) in block.iter_mut().enumerate().take(lines) {
+                let line = &x.data[(first + lane + line) * x.row_stride..];
+                let k = word * F::GROUP;
+                let end = k + BLOCK * F::GROUP;
+                if x.column_stride == 1 && end <= x.columns {
+                    let line = &line[k..end];
+                    for (word, out) in block.iter_mut().enumerate() {
+                        *out = F::word(|k| line[word * F::GROUP + k]);
+                    }
+                } else {
+                    for (word, out) in block.iter_mut().enumerate().take(there) {
+                        *out = F::word(|index| {
+                            let k = k + word * F::GROUP + index;
+                            if k < x.columns { line[k * x.column_stride] } else { F::Stored::default() }
+                        });
+                    }
+                }
+            }
+            let place = |column: usize| order.place(word + column, words) * width + lane;
+            scatter(&block, there, BLOCK.min(width - lane), out, place);
+        }
+    }
+}
+
+/// Writes column c of `block`, its first `lanes` words, at `out[place(c)..]`, for c below `columns`.
+#[inline(always)]
+fn scatter(
+    block: &[[u32; BLOCK]; BLOCK],
+    columns: usize,
+    lanes: usize,
+    out: &mut [u32],
+    place: impl Fn(usize) -> usize,
+) {
+    #[cfg(target_arch = "x86_64")]
+    if lanes.is_multiple_of(4) && std::is_x86_feature_detected!("avx512f") {
+        assert!((0..columns).all(|column| place(column) + lanes <= out.len()));
+        // SAFETY: the unit is there, `lanes` is 4, 8, 12 or 16, and every place lies within `out` (asserted).
+        unsafe { crate::avx512::transpose(block, columns, lanes, out.as_mut_ptr(), place) };
+        return;
+    }
+    for column in 0..columns {
+        for (lane, out) in out[place(column)..][..lanes].iter_mut().enumerate() {
+            *out = block[lane][column];
+        }
+    }
+}
+
+/// The sum of each row times -128, which takes off what raising the right factor added.
+pub(crate) fn corrections<F: Format>(x: View<F::Stored>) -> Vec<F::Number> {
+    let mut sums = vec![F::Number::default(); x.rows];
+    vectorised(
+        #[inline(always)]
+        || {
+            if x.row_stride == 1 {
+                for k in 0..x.columns {
+                    let values = &x.data[k * x.column_stride..];
+                    for (sum, &value) in sums.iter_mut().zip(values) {
+                        *sum = sum.plus(F::number(value));
+                    }
+                }
+            } else {
+                for (row, sum) in sums.iter_mut().enumerate() {
+                    let values = &x.data[row * x.row_stride..][..x.columns];
+                    *sum = values.iter().fold(*sum, |sum, &value| sum.plus(F::number(value)));
+                }
+            }
+            for sum in &mut sums {
+                *sum = sum.lowered();
+            }
+        },
+    );
+    sums
+}

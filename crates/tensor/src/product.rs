@@ -1,0 +1,384 @@
+//! Whole products of every dtype: checked, packed out of the caller's memory, multiplied on all threads. An element has
+//! the same bits for any number of threads, since k is cut and summed alike wherever the element lies.
+//!
+//! Tolerances against binary64 (tested for every kernel, transposition and batch). The bound holds for any factors, S being
+//! the sum of |a·b| of the element; random factors in [-1, 1) stay within 2⁻²³·(k + 1), about six standard deviations.
+//!
+//! | dtype | sums | bound on the error of an element | remarks |
+//! |---|---|---|---|
+//! | f32 | f32 | (k + 2)·2⁻²⁴·S | `Exact` too |
+//! | f16 | f32 | (k + 2)·2⁻²⁴·S | of the product of the f16 numbers as they are |
+//! | bf16 | f32 | (k + 2)·2⁻²⁴·S | likewise; the AVX-512 unit takes subnormal numbers (below 1.2·10⁻³⁸) for zero |
+//! | int8 | i32 | 0 | k is at most 131,071, so no sum leaves i32 |
+#![allow(unsafe_code)] // threads write their parts of one product through a pointer
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+use crate::blocks::{Panels, Target, multiply};
+use crate::direct::Direct;
+use crate::error::Error;
+use crate::format::{BrainWide, Format, HalfWide, Number, Single};
+use crate::matmul::{Into, Mode, View};
+use crate::memory::Words;
+use crate::pack::{Layout, corrections, pack};
+use crate::portable;
+use crate::tile::Kernel;
+#[cfg(target_arch = "x86_64")]
+use crate::{avx2, avx512};
+
+/// Elements of all matrices of one kind in one call: 256 MiB of f32.
+pub const ELEMENTS_MAX: usize = 1 << 26;
+/// Multiply-adds of one call: half an hour on one core.
+pub const WORK_MAX: u128 = 1 << 47;
+/// Largest k of int8: (-128)²·131,071 < 2³¹.
+pub const INT8_INNER_MAX: usize = 131_071;
+/// Multiply-adds for which another thread is woken.
+const WORK_PER_THREAD: u64 = 1 << 20;
+/// Parts of a product for each thread, so that a late one does not hold up the others for long.
+const PARTS: usize = 4;
+/// Packing may take this many times the words that the factors have elements; tiny matrices are multiplied unpacked.
+const PACKED_MAX: usize = 3;
+
+/// Sizes of one call: C[batch, m, n] = A[batch, m, k]·B[batch, k, n], row-major; a transposed factor is stored so.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    pub batch: usize,
+    pub m: usize,
+    pub k: usize,
+    pub n: usize,
+    pub transpose_a: bool,
+    pub transpose_b: bool,
+}
+
+/// Factors as the caller has them: f16 and bf16 by their bits.
+#[derive(Clone, Copy)]
+pub enum Factors<'a> {
+    F32(&'a [f32], &'a [f32]),
+    F16(&'a [u16], &'a [u16]),
+    Bf16(&'a [u16], &'a [u16]),
+    Int8(&'a [i8], &'a [i8]),
+}
+
+#[derive(Debug, PartialEq)]
+pub enum Product {
+    F32(Vec<f32>),
+    I32(Vec<i32>),
+}
+
+/// What a running product shares with whoever waits for it.
+pub struct Control<'a> {
+    pub cancelled: &'a AtomicBool,
+    /// Multiply-adds done, of `Shape::work`.
+    pub done: &'a AtomicU64,
+}
+
+impl Shape {
+    /// Multiply-adds of the call.
+    pub fn work(&self) -> u64 {
+        [self.batch, self.m, self.k, self.n].iter().fold(1, |work, &size| work.saturating_mul(size as u64))
+    }
+
+    /// Refuses shapes that do not fit the data or exceed the limits.
+    fn check(&self, a: usize, b: usize) -> Result<(), Error> {
+        let elements = |rows: usize, columns: usize| {
+            let all = rows.checked_mul(columns)?.checked_mul(self.batch)?;
+            (all <= ELEMENTS_MAX && self.batch <= ELEMENTS_MAX).then_some(all)
+        };
+        let Self { batch, m, k, n, .. } = *self;
+        let (Some(a_size), Some(b_size), Some(_)) = (elements(m, k), elements(k, n), elements(m, n)) else {
+            return Err(Error::Shape(format!("the matrices of a call have {ELEMENTS_MAX} elements at most")));
+        };
+        if [m, k, n].iter().fold(batch as u128, |work, &size| work.saturating_mul(size as u128)) > WORK_MAX {
+            return Err(Error::Shape(format!("{batch} times {m} x {k} x {n} is too much work for one call")));
+        }
+        if a != a_size || b != b_size {
+            return Err(Error::Shape(format!("{a} and {b} elements are not {batch} times {m} x {k} and {k} x {n}")));
+        }
+        Ok(())
+    }
+
+    /// Matrix `index` of the left factor, its rows being the rows of C.
+    pub(crate) fn left<'a, T>(&self, data: &'a [T], index: usize) -> View<'a, T> {
+        matrix(data, index, (self.m, self.k), self.transpose_a)
+    }
+
+    /// Matrix `index` of the right factor, its columns being the columns of C.
+    pub(crate) fn right<'a, T>(&self, data: &'a [T], index: usize) -> View<'a, T> {
+        matrix(data, index, (self.k, self.n), self.transpose_b)
+    }
+}
+
+fn matrix<T>(data: &[T], index: usize, (rows, columns): (usize, usize), transposed: bool) -> View<'_, T> {
+    let data = &data[index * rows * columns..][..rows * columns];
+    if transposed { View::new(data, columns, rows).t() } else { View::new(data, rows, columns) }
+}
+
+/// A product that may be computed, without the caller's memory.
+pub(crate) trait Work: Send + Sync {
+    fn run(&self, threads: usize, control: &Control) -> Result<Product, Error>;
+}
+
+type Prepare<T> = fn(Shape, &[T], &[T]) -> Box<dyn Work>;
+
+/// One kernel for one dtype and mode, and what it needs.
+struct Choice<T> {
+    name: &'static str,
+    works: fn() -> bool,
+    prepare: Prepare<T>,
+}
+
+macro_rules! choices {
+    ($stored:ty, $portable:ty, [$($name:literal needs [$($feature:tt),*] $kernel:ty),* $(,)?]) => {
+        &[
+            $(
+                #[cfg(target_arch = "x86_64")]
+                Choice {
+                    name: $name,
+                    works: || $(std::is_x86_feature_detected!($feature))&&*,
+                    prepare: prepare::<$kernel>,
+                },
+            )*
+            Choice { name: "portable", works: || true, prepare: prepare::<$portable> },
+        ]
+    };
+}
+
+const F32: &[Choice<f32>] = choices!(f32, portable::Fused<Single>, [
+    "avx512" needs ["avx512f"] avx512::Fused<Single>,
+    "avx2" needs ["avx2", "fma"] avx2::Fused<Single>,
+]);
+const F16: &[Choice<u16>] = choices!(u16, portable::Fused<HalfWide>, [
+    "avx512" needs ["avx512f"] avx512::Fused<HalfWide>,
+    "avx2" needs ["avx2", "fma"] avx2::Fused<HalfWide>,
+]);
+const BF16: &[Choice<u16>] = choices!(u16, portable::Fused<BrainWide>, [
+    "avx512-bf16" needs ["avx512f", "avx512bf16"] avx512::Brain,
+    "avx512" needs ["avx512f"] avx512::Fused<BrainWide>,
+    "avx2" needs ["avx2", "fma"] avx2::Fused<BrainWide>,
+]);
+const INT8: &[Choice<i8>] = choices!(i8, portable::Short, [
+    "avx512-vnni" needs ["avx512f", "avx512vnni"] avx512::Byte,
+    "avx512" needs ["avx512f", "avx512bw"] avx512::Short,
+    "avx2" needs ["avx2", "fma"] avx2::Short,
+]);
+const F32_EXACT: &[Choice<f32>] = choices!(f32, portable::Exact<Single>, [
+    "avx512" needs ["avx512f"] avx512::Exact<Single>,
+    "avx2" needs ["avx2", "fma"] avx2::Exact<Single>,
+]);
+const F16_EXACT: &[Choice<u16>] = choices!(u16, portable::Exact<HalfWide>, [
+    "avx512" needs ["avx512f"] avx512::Exact<HalfWide>,
+    "avx2" needs ["avx2", "fma"] avx2::Exact<HalfWide>,
+]);
+const BF16_EXACT: &[Choice<u16>] = choices!(u16, portable::Exact<BrainWide>, [
+    "avx512" needs ["avx512f"] avx512::Exact<BrainWide>,
+    "avx2" needs ["avx2", "fma"] avx2::Exact<BrainWide>,
+]);
+
+/// Kernels of this CPU for the dtype of `factors`, fastest first.
+pub fn backends(factors: &Factors, mode: Mode) -> Vec<&'static str> {
+    fn working<T>(choices: &[Choice<T>]) -> Vec<&'static str> {
+        choices.iter().filter(|choice| (choice.works)()).map(|choice| choice.name).collect()
+    }
+    match (factors, mode) {
+        (Factors::F32(..), Mode::Fast) => working(F32),
+        (Factors::F32(..), Mode::Exact) => working(F32_EXACT),
+        (Factors::F16(..), Mode::Fast) => working(F16),
+        (Factors::F16(..), Mode::Exact) => working(F16_EXACT),
+        (Factors::Bf16(..), Mode::Fast) => working(BF16),
+        (Factors::Bf16(..), Mode::Exact) => working(BF16_EXACT),
+        (Factors::Int8(..), _) => working(INT8),
+    }
+}
+
+/// A product whose factors were copied; dropping it frees them.
+pub struct Prepared {
+    shape: Shape,
+    work: Option<Box<dyn Work>>,
+    whole: bool,
+}
+
+impl Prepared {
+    /// Checks the shape, then packs the factors for the fastest kernel of this CPU.
+    pub fn new(shape: Shape, factors: &Factors, mode: Mode) -> Result<Self, Error> {
+        Self::on(None, shape, factors, mode)
+    }
+
+    /// `new` for the kernel of that name, one of `backends`; another is refused.
+    pub fn on(backend: Option<&str>, shape: Shape, factors: &Factors, mode: Mode) -> Result<Self, Error> {
+        let work = match (*factors, mode) {
+            (Factors::F32(a, b), Mode::Fast) => choose(backend, F32, shape, a, b),
+            (Factors::F32(a, b), Mode::Exact) => choose(backend, F32_EXACT, shape, a, b),
+            (Factors::F16(a, b), Mode::Fast) => choose(backend, F16, shape, a, b),
+            (Factors::F16(a, b), Mode::Exact) => choose(backend, F16_EXACT, shape, a, b),
+            (Factors::Bf16(a, b), Mode::Fast) => choose(backend, BF16, shape, a, b),
+            (Factors::Bf16(a, b), Mode::Exact) => choose(backend, BF16_EXACT, shape, a, b),
+            (Factors::Int8(..), _) if shape.k > INT8_INNER_MAX => {
+                Err(Error::Shape(format!("sums of int8 over more than {INT8_INNER_MAX} could leave 32 bits")))
+            }
+            (Factors::Int8(a, b), _) => choose(backend, INT8, shape, a, b),
+        }?;
+        Ok(Self { shape, work, whole: matches!(factors, Factors::Int8(..)) })
+    }
+
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// Multiplies on up to `threads` threads: the caller's, and those of the current rayon pool.
+    pub fn run(&self, threads: usize, control: &Control) -> Result<Product, Error> {
+        let product = match &self.work {
+            Some(work) => work.run(threads, control)?,
+            None if self.whole => Product::I32(vec![0; self.shape.batch * self.shape.m * self.shape.n]),
+            None => Product::F32(vec![0.0; self.shape.batch * self.shape.m * self.shape.n]),
+        };
+        if control.cancelled.load(Ordering::Relaxed) {
+            return Err(Error::Cancelled);
+        }
+        control.done.store(self.shape.work(), Ordering::Relaxed);
+        Ok(product)
+    }
+}
+
+/// Checks, and prepares where there is anything to multiply.
+fn choose<T>(
+    backend: Option<&str>,
+    choices: &[Choice<T>],
+    shape: Shape,
+    a: &[T],
+    b: &[T],
+) -> Result<Option<Box<dyn Work>>, Error> {
+    shape.check(a.len(), b.len())?;
+    let mut working = choices.iter().filter(|choice| (choice.works)());
+    let choice = working.find(|choice| backend.is_none_or(|name| name == choice.name));
+    let choice = choice.ok_or_else(|| Error::Device(format!("no kernel {} here", backend.unwrap_or_default())))?;
+    Ok((shape.work() > 0).then(|| (choice.prepare)(shape, a, b)))
+}
+
+fn prepare<K: Kernel>(
+    shape: Shape,
+    a: &[<K::Left as Format>::Stored],
+    b: &[<K::Left as Format>::Stored],
+) -> Box<dyn Work> {
+    let words = shape.k.div_ceil(<K::Left as Format>::GROUP);
+    let left = Layout { lines: shape.m, words, full: K::ROWS, step: K::ROWS / 3 };
+    let right = Layout { lines: shape.n, words, full: 2 * K::LANES, step: K::LANES };
+    if (left.size() + right.size()) * shape.batch > PACKED_MAX * (a.len() + b.len()) {
+        return Box::new(Direct::<K>::new(shape, a, b));
+    }
+    let (mut left_words, mut right_words) =
+        (Words::new(left.size() * shape.batch), Words::new(right.size() * shape.batch));
+    let mut starts = Vec::new();
+    for (index, out) in left_words.chunks_exact_mut(left.size()).enumerate() {
+        let view = shape.left(a, index);
+        pack::<K::Left>(view, left, K::ORDER, out);
+        if K::RAISED {
+            starts.extend(corrections::<K::Left>(view));
+        }
+    }
+    for (index, out) in right_words.chunks_exact_mut(right.size()).enumerate() {
+        pack::<K::Right>(shape.right(b, index).t(), right, K::ORDER, out);
+    }
+    Box::new(Packed::<K> { shape, left, right, left_words, right_words, starts, kernel: std::marker::PhantomData })
+}
+
+/// Packed factors of all products of the batch.
+struct Packed<K: Kernel> {
+    shape: Shape,
+    left: Layout,
+    right: Layout,
+    left_words: Words,
+    right_words: Words,
+    /// What the sums of each row begin with; empty for zero.
+    starts: Vec<K::Sum>,
+    kernel: std::marker::PhantomData<K>,
+}
+
+/// How many pieces the panels of rows and of columns are cut into.
+fn grid(left: Layout, right: Layout, wanted: usize) -> (usize, usize) {
+    let (mut rows, mut columns) = (1, 1);
+    while rows * columns < wanted {
+        let (high, wide) = (left.lines / rows, right.lines / columns);
+        if wide >= high && wide >= 2 * right.full {
+            columns *= 2;
+        } else if high >= 2 * left.full {
+            rows *= 2;
+        } else {
+            break;
+        }
+    }
+    (rows, columns)
+}
+
+impl<K: Kernel> Work for Packed<K> {
+    fn run(&self, threads: usize, control: &Control) -> Result<Product, Error> {
+        let Self { shape, left, right, .. } = self;
+        let threads = threads.min(usize::try_from(shape.work() / WORK_PER_THREAD).unwrap_or(usize::MAX)).max(1);
+        let wanted = if threads == 1 { 1 } else { (threads * PARTS).div_ceil(shape.batch) };
+        let (rows, columns) = grid(*left, *right, wanted);
+        let length = shape.batch * shape.m * shape.n;
+        let mut c = Vec::<K::Sum>::with_capacity(length);
+        let target = Target { c: c.as_mut_ptr(), stride: shape.n };
+        let tasks = shape.batch * rows * columns;
+        let task = |task: usize| {
+            let (index, part) = (task / (rows * columns), task % (rows * columns));
+            let (row, column) = (part / columns, part % columns);
+            let cut =
+                |panels: usize, pieces: usize, piece: usize| panels * piece / pieces..panels * (piece + 1) / pieces;
+            let parts = (cut(left.panels(), rows, row), cut(right.panels(), columns, column));
+            let factors = (
+                Panels { words: &self.left_words[index * left.size()..][..left.size()], layout: *left },
+                Panels { words: &self.right_words[index * right.size()..][..right.size()], layout: *right },
+            );
+            let starts = self.starts.get(index * shape.m..(index + 1) * shape.m).unwrap_or_default();
+            let go_on = |done: usize| {
+                control.done.fetch_add((done * <K::Left as Format>::GROUP) as u64, Ordering::Relaxed);
+                !control.cancelled.load(Ordering::Relaxed)
+            };
+            let here = Target { c: target.at(index * shape.m * shape.n), ..target };
+            // SAFETY: `prepare` is only called for units that are there; each task is taken by one thread, and the
+            // panels of different tasks stand for different elements of C, which has room for all of them. The first
+            // pass over k writes, so nothing is read before.
+            unsafe { multiply::<K>(factors, parts, starts, here, Into::Replace, go_on) };
+        };
+        share(tasks, threads, &|index| task(index), control.cancelled);
+        if control.cancelled.load(Ordering::Relaxed) {
+            return Err(Error::Cancelled);
+        }
+        // SAFETY: nothing was cancelled, so every task was done, and together they wrote every element.
+        unsafe { c.set_len(length) };
+        Ok(K::Sum::product(c))
+    }
+}
+
+/// Does `tasks` tasks on up to `threads` threads, this one among them.
+pub(crate) fn share(tasks: usize, threads: usize, task: &(dyn Fn(usize) + Sync), cancelled: &AtomicBool) {
+    let chunk = tasks.div_ceil(threads * PARTS * 4).max(1);
+    let next = AtomicUsize::new(0);
+    let work = || {
+        loop {
+            let first = next.fetch_add(chunk, Ordering::Relaxed);
+            if first >= tasks {
+                return;
+            }
+            for index in first..tasks.min(first + chunk) {
+                if cancelled.load(Ordering::Relaxed) {
+                    return;
+                }
+                task(index);
+            }
+        }
+    };
+    let workers = threads.min(tasks.div_ceil(chunk));
+    if workers <= 1 {
+        work();
+    } else {
+        rayon::in_place_scope(|scope| {
+            for _ in 1..workers {
+                scope.spawn(|_| work());
+            }
+            work();
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests;

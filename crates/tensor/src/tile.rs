@@ -1,0 +1,216 @@
+//! The innermost loop: a few rows times two vectors of columns, all sums in registers. The same text for every vector
+//! unit and dtype; what differs is how a word is loaded, spread and multiplied.
+use crate::format::{Format, Number};
+
+/// In which order the words of k lie in a panel, and so are summed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Order {
+    /// As they come, one running sum.
+    Straight,
+    /// All k = 0 mod 16 first, then k = 1 mod 16, ...: sixteen running sums, added pairwise.
+    Sixteen,
+}
+
+/// Running sums of `Order::Sixteen`.
+pub(crate) const SUMS: usize = 16;
+
+impl Order {
+    /// Where word `word` of `words` lies.
+    #[inline(always)]
+    pub(crate) fn place(self, word: usize, words: usize) -> usize {
+        match self {
+            Self::Straight => word,
+            Self::Sixteen => self.first(word % SUMS, words) + word / SUMS,
+        }
+    }
+
+    /// Where the words of one running sum begin.
+    #[inline(always)]
+    pub(crate) fn first(self, sum: usize, words: usize) -> usize {
+        match self {
+            Self::Straight => 0,
+            Self::Sixteen => sum * (words / SUMS) + sum.min(words % SUMS),
+        }
+    }
+}
+
+/// One dtype on one vector unit.
+pub(crate) trait Kernel: Send + Sync + 'static {
+    type Left: Format<Number = Self::Sum>;
+    type Right: Format<Stored = <Self::Left as Format>::Stored>;
+    type Sum: Number;
+    /// Rows of a full tile: three steps.
+    const ROWS: usize;
+    /// Columns in one vector; a full tile has two.
+    const LANES: usize;
+    const ORDER: Order;
+    /// Whether the right factor is raised by 128, which the sums of the left rows take off again.
+    const RAISED: bool = false;
+    /// Adds the product of two panels to a part of C, or puts it there.
+    ///
+    /// # Safety
+    /// This CPU has the kernel's vector unit, and `tile.c` points to `tile.rows` rows of `tile.columns` elements that
+    /// may be written, `tile.stride` elements from one to the next.
+    unsafe fn tile(tile: &Tile<Self::Sum>);
+}
+
+/// What one tile works on.
+pub(crate) struct Tile<'a, S> {
+    /// `words` times `height` words: the rows side by side for each word of k; what lies beyond `rows` is any number.
+    pub left: &'a [u32],
+    /// `words` times `vectors` vectors: columns side by side for each word of k.
+    pub right: &'a [u32],
+    pub words: usize,
+    /// Rows of the panel: one, two or three steps.
+    pub height: usize,
+    /// Vectors of the panel: 1 or 2.
+    pub vectors: usize,
+    /// What each row's sums begin with; empty for zero.
+    pub start: &'a [S],
+    pub c: *mut S,
+    pub stride: usize,
+    pub rows: usize,
+    pub columns: usize,
+    /// Add to what is there.
+    pub add: bool,
+}
+
+/// Defines `unsafe fn name(&Tile)`. The parts: `zero` vector, `load` and `store` of a vector by pointer, `splat` of a word,
+/// `plus` of two vectors, and `step(sum, left, right)`.
+macro_rules! tile_function {
+    (
+        $(#[$attribute:meta])*
+        fn $name:ident(sum: $sum:ty, vector: $vector:ty, lanes: $lanes:literal, step of rows: $rows:literal, order: $order:expr),
+        zero: $zero:expr, load: $load:expr, store: $store:expr, splat: $splat:expr, plus: $plus:expr, step: $step:expr $(,)?
+    ) => {
+        /// # Safety
+        /// As `Kernel::tile`.
+        #[allow(clippy::redundant_closure_call)]
+        unsafe fn $name(tile: &$crate::tile::Tile<$sum>) {
+            use $crate::format::Number;
+            use $crate::tile::{Order, SUMS, Tile};
+
+            /// # Safety
+            /// As `Kernel::tile`.
+            $(#[$attribute])*
+            #[allow(clippy::redundant_closure)]
+            unsafe fn sized<const R: usize, const V: usize>(tile: &Tile<$sum>) {
+                let (zero, load, store, splat, plus, step) = ($zero, $load, $store, $splat, $plus, $step);
+                assert!(tile.left.len() >= tile.words * R && tile.right.len() >= tile.words * V * $lanes);
+                assert!(tile.rows <= R && tile.columns <= V * $lanes);
+                let run = |first: usize, count: usize, mut sums: [[$vector; V]; R]| {
+                    // SAFETY: the callers below stay within `tile.words`, for which both panels are long enough (asserted).
+                    unsafe {
+                        let mut left = tile.left.as_ptr().add(first * R);
+                        let mut right = tile.right.as_ptr().add(first * V * $lanes);
+                        for _ in 0..count {
+                            let mut line = [zero; V];
+                            for (index, line) in line.iter_mut().enumerate() {
+                                *line = load(right.add(index * $lanes));
+                            }
+                            for (row, sums) in sums.iter_mut().enumerate() {
+                                let factor = splat(*left.add(row));
+                                for (sum, &line) in sums.iter_mut().zip(&line) {
+                                    *sum = step(*sum, factor, line);
+                                }
+                            }
+                            left = left.add(R);
+                            right = right.add(V * $lanes);
+                        }
+                    }
+                    sums
+                };
+                let sums = if $order == Order::Straight {
+                    let mut start = [[zero; V]; R];
+                    if let Some(from) = tile.start.get(..R) {
+                        for (row, &from) in start.iter_mut().zip(from) {
+                            *row = [splat(Number::bits(from)); V];
+                        }
+                    }
+                    run(0, tile.words, start)
+                } else {
+                    // Sums in the order of their reversed bits, so that each pair is added as soon as both are there.
+                    let mut waiting = [[[zero; V]; R]; 4];
+                    let mut all = [[zero; V]; R];
+                    for turn in 0..SUMS {
+                        let sum = (turn as u8).reverse_bits() as usize >> 4;
+                        let first = $order.first(sum, tile.words);
+                        all = run(first, $order.first(sum + 1, tile.words) - first, [[zero; V]; R]);
+                        let pairs = turn.trailing_ones() as usize;
+                        for earlier in &waiting[..pairs] {
+                            for (all, earlier) in all.iter_mut().zip(earlier) {
+                                for (all, &earlier) in all.iter_mut().zip(earlier) {
+                                    *all = plus(earlier, *all);
+                                }
+                            }
+                        }
+                        if let Some(place) = waiting.get_mut(pairs) {
+                            *place = all;
+                        }
+                    }
+                    all
+                };
+                for (row, sums) in sums.iter().enumerate() {
+                    for (index, &sum) in sums.iter().enumerate() {
+                        let columns = tile.columns.saturating_sub(index * $lanes).min($lanes);
+                        if row >= tile.rows || columns == 0 {
+                            continue;
+                        }
+                        // SAFETY: this row and these columns lie within what the caller says may be written; a part of a
+                        // vector goes through an array of its own.
+                        unsafe {
+                            let out = tile.c.add(row * tile.stride + index * $lanes);
+                            if columns == $lanes {
+                                let out = out.cast::<u32>();
+                                store(out, if tile.add { plus(load(out), sum) } else { sum });
+                            } else {
+                                let mut part = [<$sum>::default(); $lanes];
+                                if tile.add {
+                                    std::ptr::copy_nonoverlapping(out, part.as_mut_ptr(), columns);
+                                }
+                                let place = part.as_mut_ptr().cast::<u32>();
+                                store(place, if tile.add { plus(load(place), sum) } else { sum });
+                                std::ptr::copy_nonoverlapping(part.as_ptr(), out, columns);
+                            }
+                        }
+                    }
+                }
+            }
+            // SAFETY: the caller's promise, passed on.
+            unsafe {
+                match (tile.height / $rows, tile.vectors) {
+                    (1, 1) => sized::<$rows, 1>(tile),
+                    (1, _) => sized::<$rows, 2>(tile),
+                    (2, 1) => sized::<{ 2 * $rows }, 1>(tile),
+                    (2, _) => sized::<{ 2 * $rows }, 2>(tile),
+                    (_, 1) => sized::<{ 3 * $rows }, 1>(tile),
+                    _ => sized::<{ 3 * $rows }, 2>(tile),
+                }
+            }
+        }
+    };
+}
+pub(crate) use tile_function;
+
+/// Defines a kernel that calls a tile function.
+macro_rules! kernel {
+    ($(#[$attribute:meta])* $name:ident$(<$wide:ident>)?, $left:ty, $right:ty, $sum:ty, $function:ident, rows: $rows:literal, lanes: $lanes:literal, $order:expr $(, raised: $raised:literal)?) => {
+        $(#[$attribute])*
+        pub(crate) struct $name$(<$wide>(std::marker::PhantomData<$wide>))?;
+
+        impl$(<$wide: $crate::format::Format<Number = $sum> + Send + Sync + 'static>)? $crate::tile::Kernel for $name$(<$wide>)? {
+            type Left = $left;
+            type Right = $right;
+            type Sum = $sum;
+            const ROWS: usize = 3 * $rows;
+            const LANES: usize = $lanes;
+            const ORDER: $crate::tile::Order = $order;
+            $(const RAISED: bool = $raised;)?
+            unsafe fn tile(tile: &$crate::tile::Tile<$sum>) {
+                // SAFETY: the caller's promise, passed on.
+                unsafe { $function(tile) }
+            }
+        }
+    };
+}
+pub(crate) use kernel;
