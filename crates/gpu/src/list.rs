@@ -2,6 +2,7 @@
 use crate::device::Listing;
 use crate::error::Error;
 use crate::fake::Script;
+use crate::{cuda, vulkan};
 
 /// What the environment and the command line say about devices.
 #[derive(Debug, Clone, Default)]
@@ -28,5 +29,7 @@ pub fn devices(choice: Choice) -> Vec<Listing> {
     if let Some(script) = choice.fake {
         return vec![script.listing()];
     }
-    Vec::new()
+    let mut found = cuda::listings();
+    found.extend(vulkan::listings(choice.software));
+    found
 }

@@ -1,0 +1,49 @@
+//! The suite on every device that this machine has, software renderers included. `TAUMESH_GPU_NONCES` sets how many nonces
+//! are compared. Where a backend has no device its part is skipped, by name.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test may fail where it stands
+use gpu::device::Device;
+use gpu::list::{Choice, devices};
+
+mod suite;
+
+/// Runs a check on every device that can be opened; says which backends have none.
+fn on_each(check: impl Fn(&str, &mut dyn Device)) {
+    for listing in devices(Choice { fake: None, software: true }) {
+        let (id, reason) = (listing.info.id, listing.info.reason);
+        match listing.open {
+            Some(open) => check(&id, open().unwrap().as_mut()),
+            None => eprintln!("SKIPPED: {id}: {}", reason.unwrap()),
+        }
+    }
+}
+
+#[test]
+fn seals_equal_the_portable_definition() {
+    let wanted = std::env::var("TAUMESH_GPU_NONCES").map_or(100_000, |text| text.parse().expect("a number of nonces"));
+    on_each(|id, device| suite::seals(id, device, wanted));
+}
+
+#[test]
+fn a_search_finds_the_first_nonce_that_meets_the_difficulty() {
+    on_each(suite::searches);
+}
+
+#[test]
+fn products_of_every_type_layout_and_shape_agree_with_binary64() {
+    on_each(|id, device| suite::products(id, device, &suite::SIZES));
+}
+
+#[test]
+fn empty_products_are_zero_and_oversized_ones_refused() {
+    on_each(suite::limits);
+}
+
+#[test]
+fn int8_sums_are_exact_at_their_largest() {
+    on_each(suite::largest_sums);
+}
+
+#[test]
+fn cancellation_ends_a_search_between_two_launches() {
+    on_each(suite::cancellation);
+}
