@@ -32,7 +32,7 @@ pub fn verify_batch(items: &[Item]) -> Result<Vec<bool>, Error> {
 }
 
 fn group(items: &[Item]) -> Vec<bool> {
-    let (mut messages, mut publics, mut signatures, mut indexes) = (vec![], vec![], vec![], vec![]);
+    let (mut parsed, mut indexes) = (vec![], vec![]);
     let mut out = vec![false; items.len()];
     for (index, item) in items.iter().enumerate() {
         if *item.public == [0; 32] || wrapped(item.message) {
@@ -41,19 +41,16 @@ fn group(items: &[Item]) -> Vec<bool> {
         match item.scheme {
             Scheme::Ed25519 => out[index] = ed25519::verify(item.public, item.message, item.signature),
             Scheme::Sr25519 => {
-                if let Some((public, signature)) = sr25519::parse(item.public, item.signature) {
-                    messages.push(item.message);
-                    publics.push(public);
-                    signatures.push(signature);
+                if let Some(one) = sr25519::parse(item.public, item.message, item.signature) {
+                    parsed.push(one);
                     indexes.push(index);
                 }
             }
         }
     }
-    let all = indexes.len() > 1 && sr25519::verify_all(&messages, &publics, &signatures);
-    for index in indexes {
-        let item = &items[index];
-        out[index] = all || sr25519::verify(item.public, item.message, item.signature);
+    let all = parsed.len() > 1 && sr25519::verify_all(&parsed);
+    for (index, one) in indexes.into_iter().zip(&parsed) {
+        out[index] = all || sr25519::verify(one);
     }
     out
 }

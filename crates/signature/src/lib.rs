@@ -101,7 +101,7 @@ pub fn verify(scheme: Scheme, public: &PublicKey, message: &[u8], signature: &Si
         return Ok(false);
     }
     Ok(match scheme {
-        Scheme::Sr25519 => sr25519::verify(public, message, signature),
+        Scheme::Sr25519 => sr25519::parse(public, message, signature).is_some_and(|parsed| sr25519::verify(&parsed)),
         Scheme::Ed25519 => ed25519::verify(public, message, signature),
     })
 }
