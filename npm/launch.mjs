@@ -91,7 +91,7 @@ function hasPrebuiltAddon() {
 
 async function buildAddon() {
   // The GPU program is an artefact of its own (`npm run build:gpu`): the addon does not depend on it.
-  const crates = readdirSync(join(root, 'crates')).filter((name) => name !== 'gpu')
+  const crates = readdirSync(join(root, 'crates')).filter((name) => name !== 'gpu' && name !== 'fuzz')
   const mark = fingerprint(['Cargo.toml', 'Cargo.lock', ...crates.map((name) => `crates/${name}/`)])
   const built = readdirSync(join(root, 'src', 'native')).some((name) => name.endsWith('.node'))
   if ((built && isDone('addon', mark)) || hasPrebuiltAddon()) return
