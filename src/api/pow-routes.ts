@@ -10,6 +10,8 @@ import type { RouteParts, Server } from './parts.ts'
 
 const RUNNING_MAX = 4
 const KEPT_MAX = 100
+/** A solver's name, a device's id, or `all`; absent: the fastest solver of the CPU. */
+const Backend = Type.String({ pattern: '^[a-z0-9:-]{1,32}$' })
 
 interface Job {
   id: string
@@ -23,6 +25,8 @@ interface Job {
   state: PowJobView['state']
   solution: PowSolution | null
   error: string | null
+  backend: string | null
+  fallback: string | null
   stop: AbortController
 }
 
@@ -41,6 +45,8 @@ const viewOf = (job: Job): PowJobView => {
     expectedSeconds: rate > 0 ? Number(job.difficulty) / rate : null,
     solution: job.solution && { nonce: job.solution.nonce.toString(), seal: toHex(job.solution.seal) },
     error: job.error,
+    backend: job.backend,
+    fallback: job.fallback,
   }
 }
 
@@ -55,9 +61,10 @@ export function powRoutes(server: Server, { compute, ledger, clock, random }: Ro
   const run = async (job: Job, blockHash: Uint8Array): Promise<void> => {
     try {
       job.solution = await compute.pow.solve(
-        { blockHash, hotkey: job.hotkey, difficulty: job.difficulty },
+        { blockHash, hotkey: job.hotkey, difficulty: job.difficulty, ...(job.backend !== null && { backend: job.backend }) },
         {
           signal: job.stop.signal,
+          onFallback: (reason) => (job.fallback = reason),
           onProgress: (hashes) => {
             job.hashes = hashes
             job.seconds = (clock.monotonic() - job.began) / 1000
@@ -84,7 +91,12 @@ export function powRoutes(server: Server, { compute, ledger, clock, random }: Ro
       summary: 'Start a search for a registration seal over the head block.',
       tags: ['pow'],
       body: Type.Object(
-        { netuid: Type.Integer({ minimum: 0, maximum: 65_535 }), hotkey: Address, difficulty: Type.Optional(Amount) },
+        {
+          netuid: Type.Integer({ minimum: 0, maximum: 65_535 }),
+          hotkey: Address,
+          difficulty: Type.Optional(Amount),
+          backend: Type.Optional(Backend),
+        },
         { additionalProperties: false },
       ),
       response: { 201: PowJobView },
@@ -105,6 +117,8 @@ export function powRoutes(server: Server, { compute, ledger, clock, random }: Ro
         state: 'running',
         solution: null,
         error: null,
+        backend: body.backend ?? null,
+        fallback: null,
         stop: new AbortController(),
       }
       jobs.set(job.id, job)

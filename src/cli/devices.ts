@@ -11,15 +11,17 @@ export function devicesCommand(program: Command): void {
     .addOption(jsonOption())
     .action(async ({ json }: { json?: boolean }) => {
       const { tensor, pow } = openCompute()
+      // Solvers after devices: a GPU is known once it is listed.
       const devices = await tensor.devices()
-      const solvers = pow.backends()
+      const solvers = [...pow.backends(), 'all']
       print(json, { devices, solvers }, () =>
         [
           table(
-            ['device', 'name', 'memory', 'usable', 'why not'],
-            devices.map(({ id, name, memoryBytes, usable, reason }) => [
+            ['device', 'name', 'driver', 'memory', 'usable', 'why not'],
+            devices.map(({ id, name, driver, memoryBytes, usable, reason }) => [
               id,
               name,
+              driver ?? '-',
               memoryBytes === null ? '-' : `${(memoryBytes / 2 ** 30).toFixed(1)} GiB`,
               usable ? 'yes' : 'no',
               reason ?? '',

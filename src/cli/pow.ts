@@ -39,7 +39,7 @@ export function powCommand(program: Command): void {
     .addOption(new Option('--block-hash <hex>', 'hash of the block that the seal is for').argParser(bytes32).makeOptionMandatory())
     .addOption(new Option('--hotkey <hex>', 'public key of the neuron').argParser(bytes32).makeOptionMandatory())
     .addOption(new Option('--difficulty <n>', 'expected number of hashes').argParser(u64).makeOptionMandatory())
-    .addOption(new Option('--backend <name>', 'solver; see taumesh devices'))
+    .addOption(new Option('--backend <name>', 'solver or device (see taumesh devices), or all of them: all'))
     .addOption(new Option('--threads <n>', 'threads (default: one per core)').argParser(integer(1, 1_024)))
     .addOption(jsonOption())
     .action(
@@ -60,6 +60,7 @@ export function powCommand(program: Command): void {
             { blockHash, hotkey, difficulty, ...(backend === undefined ? {} : { backend }), ...(threads === undefined ? {} : { threads }) },
             {
               signal: stop.signal,
+              onFallback: (reason) => process.stderr.write(`taumesh: ${reason}; the CPU goes on\n`),
               onProgress: (hashes) =>
                 bar.update(0, `${(hashes / 1e6).toFixed(1)} M hashes of ${(Number(difficulty) / 1e6).toFixed(1)} M expected`),
             },

@@ -14,7 +14,7 @@ import type { Log, Signer } from '../protocol/ports/platform.ts'
 import { decodeSs58 } from '../protocol/ss58.ts'
 import { LiveAccess } from './access-table.ts'
 import type { Closers } from './closers.ts'
-import { openCompute } from './compute.ts'
+import { closeCompute, openCompute } from './compute.ts'
 import { ledgerInWorker } from './ledger-host.ts'
 import { GATEWAY_HOTKEY, PLAN_FILE, readPlan, wallets, type MinerPlan } from './network-plan.ts'
 import type { Shared } from './neuron-parts.ts'
@@ -66,6 +66,7 @@ export async function openGround(
   const plan = readPlan(dataFolder)
   if (plan === null) throw new NodeError('NODE_PLAN_INVALID', { path: join(dataFolder, PLAN_FILE) })
   const compute = openCompute()
+  closers.add(closeCompute)
   const ledger = await ledgerInWorker(
     { genesis: encodeGenesis(readGenesis(dataFolder)), store: { path: join(dataFolder, 'ledger') }, engine: {} },
     { signer: (await loadOrCreateEd25519(join(dataFolder, ORDERER_FILE), compute)).signer, log: log.child('ledger') },

@@ -193,6 +193,13 @@ export const errors = {
   CONSENSUS_INPUT_VALUE: { http: 400, retry: 'never', penalty: 0, text: 'a number of the epoch is out of range: {detail}' },
   CONSENSUS_INPUT_MALFORMED: { http: 400, retry: 'never', penalty: 0, text: 'not the inputs of an epoch: {detail}' },
   SCORING_TEXT_SHORT: { http: 500, retry: 'never', penalty: 0, text: 'no text is long enough for spans of {length} bytes', exit: 78 },
+  // The GPU program, a process of its own (native/gpu). Nearly all of these end in the CPU taking over.
+  GPU_UNAVAILABLE: { http: 400, retry: 'never', penalty: 0, text: 'device {device} cannot be used: {detail}' },
+  GPU_RESTING: { http: 503, retry: 'later', penalty: 0, text: 'device {device} gets no jobs: {detail}' },
+  GPU_LOST: { http: 503, retry: 'later', penalty: 0, text: 'the GPU process was lost: {detail}' },
+  GPU_FAILED: { http: 502, retry: 'elsewhere', penalty: 0, text: 'device {device} failed: {code}: {detail}' },
+  GPU_WRONG: { http: 500, retry: 'elsewhere', penalty: 0, text: 'device {device} computes wrongly: {detail}' },
+  GPU_PROTOCOL: { http: 502, retry: 'elsewhere', penalty: 0, text: 'the GPU process broke the protocol: {detail}' },
   TENSOR_SHAPE: { http: 400, retry: 'never', penalty: 0, text: 'the matrices do not fit: {detail}' },
   TENSOR_DEVICE: { http: 400, retry: 'elsewhere', penalty: 0, text: 'the device cannot do this: {detail}' },
   EXPERT_SPEC: { http: 400, retry: 'never', penalty: 0, text: 'no such model: {detail}' },

@@ -157,11 +157,17 @@ export function apiParts(over: Partial<ApiParts> = {}): ApiParts {
     gateway: fakeGateway,
     compute: {
       pow: {
-        solve: (_challenge, options) =>
-          new Promise((_resolve, reject) => options?.signal?.addEventListener('abort', () => reject(new NodeError('NATIVE_CANCELLED')))),
+        // No device here: a job that names one is told so, as by a GPU that is lost.
+        solve: ({ backend }, options) =>
+          new Promise((_resolve, reject) => {
+            if (backend !== undefined) options?.onFallback?.(`${backend} was lost`)
+            options?.signal?.addEventListener('abort', () => reject(new NodeError('NATIVE_CANCELLED')))
+          }),
       },
       tensor: {
-        devices: async () => [{ id: 'cpu', backend: 'cpu', name: 'cpu', memoryBytes: null, driver: null, features: [], usable: true, reason: null }],
+        devices: async () => [
+          { id: 'cpu', backend: 'cpu', name: 'cpu', memoryBytes: null, driver: null, features: [], usable: true, reason: null },
+        ],
       },
       signature: { verify: (_scheme, key, message, signature) => signature[0] === key[0] && message.length === 48 },
     },

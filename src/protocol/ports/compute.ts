@@ -8,6 +8,8 @@ export interface LongCall {
   signal?: AbortSignal | undefined
   /** Called about ten times a second with units done and in all (0 = unknown). */
   onProgress?: ((done: number, total: number) => void) | undefined
+  /** Called when a device that was named is lost, resting or wrong, with the reason: the CPU does its job. */
+  onFallback?: ((reason: string) => void) | undefined
 }
 
 // ---------------------------------------------------------------------------------------------- proof of work
@@ -28,7 +30,9 @@ export interface PowChallenge {
   blockHash: Uint8Array
   hotkey: Uint8Array
   difficulty: bigint
+  /** Threads of the CPU. */
   threads?: number
+  /** A name of `backends()`, the id of a GPU, or `all`: every device at once. */
   backend?: string
   start?: bigint
 }
@@ -246,7 +250,8 @@ export interface ExpertCompute {
 export interface DeviceInfo {
   /** What calls name it by: `cpu`, `cuda:0`, `wgpu:0`, ... */
   id: string
-  backend: 'cpu' | 'cuda' | 'wgpu'
+  /** `fake`: computes on the CPU, for tests. */
+  backend: 'cpu' | 'cuda' | 'wgpu' | 'fake'
   name: string
   memoryBytes: number | null
   driver: string | null

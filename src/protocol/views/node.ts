@@ -85,6 +85,9 @@ export const PowJobView = Type.Object({
   expectedSeconds: Nullable(Type.Number()),
   solution: Nullable(Type.Object({ nonce: Amount, seal: Hash })),
   error: Nullable(Type.String()),
+  /** What was asked for, and why the CPU took over where it did. */
+  backend: Nullable(Type.String()),
+  fallback: Nullable(Type.String()),
 })
 export type PowJobView = Static<typeof PowJobView>
 

@@ -211,6 +211,22 @@ describe('answers', () => {
   })
 })
 
+test('a proof-of-work job may name a device, and tells why the CPU took over', async () => {
+  const post = (backend: string) =>
+    server.server.inject({
+      method: 'POST',
+      url: '/v1/pow/jobs',
+      headers: as(operator),
+      payload: JSON.stringify({ netuid: 1, hotkey: encodeSs58(fromHex(alice)), backend }),
+    })
+  const headers = { authorization: `Bearer ${operator}` }
+  const started = await post('cuda:1')
+  const { id } = started.json<{ id: string }>()
+  expect(started.json()).toMatchObject({ state: 'running', backend: 'cuda:1', fallback: 'cuda:1 was lost' })
+  await server.server.inject({ method: 'DELETE', url: `/v1/pow/jobs/${id}`, headers })
+  expect((await post('CUDA 1')).statusCode).toBe(400)
+})
+
 describe('tokens against a signature', () => {
   // The fake verifier accepts a signature whose first byte is the key's.
   const request = (over: Record<string, unknown> = {}): Record<string, unknown> => ({

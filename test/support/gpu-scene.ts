@@ -1,0 +1,73 @@
+/** A supervised GPU program beside the addon's CPU, with short deadlines, and jobs whose right answers are known. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { loadAddon } from '../../src/native/addon.ts'
+import { gpuCompute, type GpuChecks } from '../../src/native/gpu/compute.ts'
+import type { GpuOptions, GpuProgram } from '../../src/native/gpu/options.ts'
+import { GpuSupervisor } from '../../src/native/gpu/supervisor.ts'
+import type { Compute, LongCall } from '../../src/protocol/ports/compute.ts'
+import type { Rng } from './random.ts'
+
+/** Silence is found out fast; a loaded machine still starts a program within `helloMs`. */
+export const shortTimes: Partial<GpuOptions> = { helloMs: 20_000, quietMs: 1_500, cancelMs: 1_500, closeMs: 5_000, backoffMs: [0] }
+
+export const cpu: Compute = loadAddon()
+
+export interface GpuScene extends AsyncDisposable {
+  gpu: GpuSupervisor
+  compute: Compute
+}
+export function gpuScene(program: GpuProgram, options: Partial<GpuOptions> = {}, checks: GpuChecks = {}): GpuScene {
+  const gpu = new GpuSupervisor(program, { ...shortTimes, ...options })
+  return { gpu, compute: gpuCompute(cpu, gpu, checks), [Symbol.asyncDispose]: () => gpu.close() }
+}
+
+export interface Outcome {
+  right: boolean
+  /** Why the CPU took over; null when the device did it. */
+  fallback: string | null
+}
+
+/** A search whose answer is known: from one start there is one first nonce. */
+export async function sealJob(compute: Compute, random: Rng, options: LongCall = {}): Promise<Outcome> {
+  const challenge = { blockHash: random.bytes(32), hotkey: random.bytes(32), difficulty: 300n, start: BigInt(random.int(2 ** 40)) }
+  let fallback: string | null = null
+  const solution = await compute.pow.solve({ ...challenge, backend: 'fake:0' }, { ...options, onFallback: (reason) => (fallback = reason) })
+  const wanted = await cpu.pow.solve({ ...challenge, threads: 1 })
+  return { right: solution.nonce === wanted.nonce && Buffer.compare(solution.seal, wanted.seal) === 0, fallback }
+}
+
+/** A product of small whole numbers, which every device computes exactly. */
+export async function productJob(compute: Compute, random: Rng, options: LongCall = {}): Promise<Outcome> {
+  const [m, k, n] = [1 + random.int(12), 1 + random.int(12), 1 + random.int(12)]
+  const numbers = (count: number): Float32Array => Float32Array.from({ length: count }, () => random.int(9) - 4)
+  const [a, b] = [numbers(m * k), numbers(k * n)]
+  let fallback: string | null = null
+  const product = await compute.tensor.matmul(
+    a,
+    b,
+    { m, k, n, device: 'fake:0' },
+    { ...options, onFallback: (reason) => (fallback = reason) },
+  )
+  const wanted = await cpu.tensor.matmul(a, b, { m, k, n })
+  return { right: product.length === wanted.length && product.every((value, i) => value === wanted[i]), fallback }
+}
+
+/** Whether a process is there and no zombie (Linux). */
+export function isAlive(pid: number): boolean {
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    return false
+  }
+}
+
+/** Ids of the processes that `pid` started and has not collected (Linux). */
+export function childrenOf(pid: number): number[] {
+  const threads = readdirSync(`/proc/${pid}/task`)
+  return threads.flatMap((thread) =>
+    readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number),
+  )
+}
+
+/** Children of this process that ended and were not collected (Linux). */
+export const zombies = (): number => childrenOf(process.pid).filter((pid) => !isAlive(pid)).length
