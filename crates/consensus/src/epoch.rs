@@ -1,25 +1,50 @@
-//! One epoch: the steps of `consensus-scoring.md` in order, with the columns of 5 to 12 in `columns.rs`.
-use rayon::prelude::*;
-
-use crate::columns::{Shared, Task, stale};
+//! One epoch: the steps of `consensus-scoring.md` in order. Steps 5 to 13 have two ways, one for full matrices
+//! (`dense.rs`) and one for empty ones (`sparse.rs`), which give the same bits.
+use crate::dense::{Dense, Scene};
 use crate::error::Error;
-use crate::fixed::{Divisor, ONE, normalise, ratio, to_u16};
+use crate::fixed::{ONE, normalise, ratio, to_u16};
 use crate::input::Input;
+use crate::level::Level;
+use crate::market::Market;
 use crate::median::Electorate;
 use crate::output::{Output, OwnedRows};
+use crate::plan::Plan;
+use crate::reciprocal::decode;
+use crate::sparse::{Shared, Sparse};
+use crate::store::{self, Keeping};
 
 /// Entries below which threads cost more than they save.
 const PARALLEL_ENTRIES_MIN: usize = 20_000;
-/// Ranges of columns per thread, so that an uneven matrix still keeps all busy.
-const TASKS_PER_THREAD: usize = 4;
+/// Of the places in the rows that count, one in so many must be filled to make tiles the faster way.
+const DENSE_FROM: usize = 8;
 const MILLION: u64 = 1_000_000;
 
-/// Buffers that one epoch leaves for the next.
-#[derive(Debug, Default)]
+/// How steps 5 to 13 go over the matrix. No result depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// What the number of entries suggests.
+    Suited,
+    /// Tiles of sixteen columns.
+    Dense,
+    /// Lists of entries.
+    Sparse,
+}
+
+/// Buffers that one epoch leaves for the next, and how it is computed.
+#[derive(Debug)]
 pub struct Workspace {
-    tasks: Vec<Task>,
-    row_sums: Vec<Divisor>,
+    dense: Dense,
+    sparse: Sparse,
+    plan: Plan,
     electorate: Electorate,
+    level: Level,
+    way: Way,
+}
+
+impl Default for Workspace {
+    fn default() -> Self {
+        Self::with(Level::best(), Way::Suited)
+    }
 }
 
 /// Scores one epoch with fresh buffers.
@@ -38,61 +63,128 @@ struct Stakes {
     active: Vec<u64>,
 }
 
+/// What steps 5 to 9 give.
+struct Scored {
+    preranks: Vec<u64>,
+    ranks: Vec<u64>,
+    consensus: Vec<u64>,
+    trust: Vec<u64>,
+}
+
 impl Workspace {
+    /// A workspace that computes in a given way: for tests and measurements.
+    pub fn with(level: Level, way: Way) -> Self {
+        Self {
+            dense: Dense::default(),
+            sparse: Sparse::default(),
+            plan: Plan::default(),
+            electorate: Electorate::default(),
+            level,
+            way,
+        }
+    }
+
     /// Scores one epoch. The result depends on nothing but `input`: not on the threads, nor on epochs before.
     ///
     /// # Errors
     /// What the definition refuses, see [`Error`].
     pub fn epoch(&mut self, input: &Input<'_>) -> Result<Output, Error> {
-        input.check()?;
-        let n = input.stake.len();
+        let market = Market::of(input, self.level)?;
+        let threads = if market.entries < PARALLEL_ENTRIES_MIN { 1 } else { rayon::current_num_threads() };
+        Ok(self.score(input, &market, threads))
+    }
+
+    /// Scores a checked input. `market` is made of it, or of an input that differs in no more than what `Market` does
+    /// not hold.
+    pub(crate) fn score(&mut self, input: &Input<'_>, market: &Market<'_>, threads: usize) -> Output {
         let active: Vec<bool> =
             input.last_update.iter().map(|&update| update + u64::from(input.activity_cutoff) >= input.block).collect();
         let stakes = stakes(input, &active);
         let new_permit = permits(&stakes.share, usize::from(input.max_allowed_validators));
-        elect(&mut self.electorate, &stakes.active, input.kappa);
-        sum_rows(&mut self.row_sums, input);
-        let old = (input.bonds_moving_average << 32) / MILLION;
-        let shared = Shared {
-            input: *input,
-            active_stake: &stakes.active,
-            row_sums: &self.row_sums,
-            electorate: &self.electorate,
-            old,
-            new: ONE - old,
+        self.electorate.elect(&stakes.active, input.kappa);
+        self.plan.old = (input.bonds_moving_average << 32) / MILLION;
+        self.plan.draw(market, &stakes.active, &self.electorate, Some(&new_permit));
+        let keeping = Keeping::of(input, market, &new_permit);
+        let dense = match self.way {
+            Way::Suited => market.entries * DENSE_FROM >= self.plan.rows.len() * stakes.share.len(),
+            way => way == Way::Dense,
         };
-        let entries = input.weights.uids.len() + input.bonds.uids.len();
-        let threads = if entries < PARALLEL_ENTRIES_MIN { 1 } else { rayon::current_num_threads() };
-        divide(&mut self.tasks, n, threads);
-        each(&mut self.tasks, threads, |task| task.score(&shared));
-
-        let ranks = concat(&self.tasks, |task| &task.ranks);
-        let preranks = concat(&self.tasks, |task| &task.preranks);
-        let mut incentive = ranks.clone();
-        normalise(&mut incentive);
-        each(&mut self.tasks, threads, |task| task.pay(&incentive));
-        let mut dividends = add(&self.tasks, n, |task| &task.dividends);
-        normalise(&mut dividends);
-
+        let (scored, incentive, dividends, bonds) = if dense {
+            self.by_tiles(market, &stakes, &keeping, threads)
+        } else {
+            self.by_lists(market, &stakes, &keeping, threads)
+        };
         let shares = Shares::of(&incentive, &dividends, &stakes);
-        let trust = ranks.iter().zip(&preranks).map(|(&rank, &all)| if all == 0 { 0 } else { ratio(rank, all) });
+        let Scored { ranks, preranks, .. } = &scored;
+        let trust = ranks.iter().zip(preranks).map(|(&rank, &all)| if all == 0 { 0 } else { ratio(rank, all) });
         let emit = |share: &[u64]| share.iter().map(|&share| emission(share, input.emission)).collect();
-        Ok(Output {
+        Output {
             rank: u16s(&incentive),
             trust: trust.map(to_u16).collect(),
-            consensus: u16s(&concat(&self.tasks, |task| &task.consensus)),
+            consensus: u16s(&scored.consensus),
             incentive: u16s(&incentive),
             dividends: u16s(&dividends),
-            validator_trust: u16s(&add(&self.tasks, n, |task| &task.validator_trust)),
+            validator_trust: u16s(&scored.trust),
             pruning_scores: pruning(&shares.combined),
             emission: emit(&shares.combined),
             server_emission: emit(&shares.server),
             validator_emission: emit(&shares.validator),
             active: active.into_iter().map(u8::from).collect(),
-            bonds: store(&self.tasks, input, &new_permit, threads),
+            bonds,
             validator_permit: new_permit.into_iter().map(u8::from).collect(),
-        })
+        }
     }
+
+    fn by_tiles(
+        &mut self,
+        market: &Market<'_>,
+        stakes: &Stakes,
+        keeping: &Keeping<'_>,
+        threads: usize,
+    ) -> (Scored, Vec<u64>, Vec<u64>, OwnedRows) {
+        let scene = Scene { market, plan: &self.plan, active_stake: &stakes.active, level: self.level };
+        self.dense.score(&scene, threads);
+        let scored = Scored {
+            preranks: self.dense.columns(|task| &task.preranks, |&sum| sum),
+            ranks: self.dense.columns(|task| &task.ranks, |&sum| sum),
+            consensus: self.dense.columns(|task| &task.medians, |&code| decode(code)),
+            trust: self.dense.trust(&scene),
+        };
+        let incentive = normalised(&scored.ranks);
+        self.dense.pay(&scene, &incentive, threads);
+        let mut dividends = self.dense.dividends(&scene);
+        normalise(&mut dividends);
+        let bonds = store::dense(&self.dense, &self.plan, keeping, threads);
+        (scored, incentive, dividends, bonds)
+    }
+
+    fn by_lists(
+        &mut self,
+        market: &Market<'_>,
+        stakes: &Stakes,
+        keeping: &Keeping<'_>,
+        threads: usize,
+    ) -> (Scored, Vec<u64>, Vec<u64>, OwnedRows) {
+        let shared = Shared { market, active_stake: &stakes.active, electorate: &self.electorate, old: self.plan.old };
+        self.sparse.score(&shared, threads);
+        let scored = Scored {
+            preranks: self.sparse.columns(|task| &task.preranks),
+            ranks: self.sparse.columns(|task| &task.ranks),
+            consensus: self.sparse.columns(|task| &task.consensus),
+            trust: self.sparse.rows(stakes.active.len(), |task| &task.validator_trust),
+        };
+        let incentive = normalised(&scored.ranks);
+        let mut dividends = self.sparse.pay(&incentive, threads);
+        normalise(&mut dividends);
+        let bonds = store::sparse(&self.sparse, keeping, threads);
+        (scored, incentive, dividends, bonds)
+    }
+}
+
+fn normalised(values: &[u64]) -> Vec<u64> {
+    let mut values = values.to_vec();
+    normalise(&mut values);
+    values
 }
 
 fn u16s(values: &[u64]) -> Vec<u16> {
@@ -123,65 +215,6 @@ fn permits(share: &[u64], k: usize) -> Vec<bool> {
         permit[uid] = true;
     }
     permit
-}
-
-/// The electorate of step 7.
-fn elect(electorate: &mut Electorate, active_stake: &[u64], kappa: u16) {
-    electorate.share.clear();
-    electorate.share.extend_from_slice(active_stake);
-    normalise(&mut electorate.share);
-    electorate.rows = electorate.share.iter().filter(|&&share| share != 0).count();
-    electorate.total = electorate.share.iter().sum();
-    electorate.minority = electorate.total as i64 - ((u64::from(kappa) << 32) / 65_535) as i64;
-}
-
-/// The sums of step 5, over what is left of each row.
-fn sum_rows(sums: &mut Vec<Divisor>, input: &Input<'_>) {
-    sums.clear();
-    sums.extend(input.validator_permit.iter().enumerate().map(|(i, &permit)| {
-        if permit == 0 {
-            return Divisor::default();
-        }
-        let (uids, values) = input.weights.row(i);
-        let kept = uids.iter().zip(values).filter(|&(&uid, _)| {
-            let j = usize::from(uid);
-            j != i && !stale(input, i, j)
-        });
-        Divisor::new(kept.map(|(_, &value)| u64::from(value)).sum())
-    }));
-}
-
-/// Splits n columns into ranges of equal size.
-fn divide(tasks: &mut Vec<Task>, n: usize, threads: usize) {
-    let parts = if threads == 1 { 1 } else { (threads * TASKS_PER_THREAD).min(n.max(1)) };
-    tasks.resize_with(parts, Task::default);
-    for (part, task) in tasks.iter_mut().enumerate() {
-        task.columns = part * n / parts..(part + 1) * n / parts;
-    }
-}
-
-fn each(tasks: &mut [Task], threads: usize, work: impl Fn(&mut Task) + Send + Sync) {
-    if threads == 1 {
-        tasks.iter_mut().for_each(work);
-    } else {
-        tasks.par_iter_mut().with_max_len(1).for_each(work);
-    }
-}
-
-/// A per-column result of all tasks, in the order of columns.
-fn concat(tasks: &[Task], part: impl Fn(&Task) -> &Vec<u64>) -> Vec<u64> {
-    tasks.iter().flat_map(|task| part(task).iter().copied()).collect()
-}
-
-/// A per-row result, added up over all tasks.
-fn add(tasks: &[Task], n: usize, part: impl Fn(&Task) -> &Vec<u64>) -> Vec<u64> {
-    let mut sums = vec![0; n];
-    for task in tasks {
-        for (sum, value) in sums.iter_mut().zip(part(task)) {
-            *sum += value;
-        }
-    }
-    sums
 }
 
 /// The shares of step 14.
@@ -217,64 +250,6 @@ fn pruning(combined: &[u64]) -> Vec<u16> {
     }
     let half = ONE >> 1;
     combined.iter().map(|&share| ((ratio(share * 65_535, largest) + half) >> 32) as u16).collect()
-}
-
-/// Step 16: which row each uid stores.
-fn store(tasks: &[Task], input: &Input<'_>, new_permit: &[bool], threads: usize) -> OwnedRows {
-    let n = new_permit.len();
-    let mut counts = vec![0_u32; n];
-    for task in tasks {
-        task.count(&mut counts);
-    }
-    let mut offsets = Vec::with_capacity(n + 1);
-    let mut total = 0_u32;
-    offsets.push(0);
-    for (i, &count) in counts.iter().enumerate() {
-        total += match (new_permit[i], input.validator_permit[i] == 1) {
-            (true, _) => count,
-            (false, true) => 0,
-            (false, false) => input.bonds.offsets[i + 1] - input.bonds.offsets[i],
-        };
-        offsets.push(total);
-    }
-    let mut rows = OwnedRows { offsets, uids: vec![0; total as usize], values: vec![0; total as usize] };
-    let mut parts = Vec::with_capacity(threads);
-    let (mut uids, mut values) = (rows.uids.as_mut_slice(), rows.values.as_mut_slice());
-    for part in 0..threads {
-        let range = part * n / threads..(part + 1) * n / threads;
-        let len = (rows.offsets[range.end] - rows.offsets[range.start]) as usize;
-        let (these_uids, other_uids) = uids.split_at_mut(len);
-        let (these_values, other_values) = values.split_at_mut(len);
-        (uids, values) = (other_uids, other_values);
-        parts.push((range, these_uids, these_values));
-    }
-    let offsets = &rows.offsets;
-    let fill = |(range, uids, values): (std::ops::Range<usize>, &mut [u16], &mut [u16])| {
-        let base = offsets[range.start];
-        let mut next: Vec<usize> = range.clone().map(|i| (offsets[i] - base) as usize).collect();
-        for i in range.clone().filter(|&i| !new_permit[i] && input.validator_permit[i] == 0) {
-            let (kept_uids, kept_values) = input.bonds.row(i);
-            let at = next[i - range.start];
-            uids[at..at + kept_uids.len()].copy_from_slice(kept_uids);
-            values[at..at + kept_values.len()].copy_from_slice(kept_values);
-        }
-        for task in tasks {
-            task.bonds(&range, |row, uid, bond| {
-                if new_permit[row] {
-                    let at = &mut next[row - range.start];
-                    uids[*at] = uid;
-                    values[*at] = bond;
-                    *at += 1;
-                }
-            });
-        }
-    };
-    if threads == 1 {
-        parts.into_iter().for_each(fill);
-    } else {
-        parts.into_par_iter().for_each(fill);
-    }
-    rows
 }
 
 #[cfg(test)]

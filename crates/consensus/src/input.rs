@@ -19,14 +19,24 @@ pub struct Rows<'a> {
     pub values: &'a [u16],
 }
 
+/// One sparse row.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Row<'a> {
+    /// Columns, strictly increasing.
+    pub uids: &'a [u16],
+    /// Value of each.
+    pub values: &'a [u16],
+}
+
 impl<'a> Rows<'a> {
-    /// Uids and values of row `i`. Only after the input was checked.
+    /// Row `i`. Only after the input was checked.
     #[inline]
-    pub(crate) fn row(&self, i: usize) -> (&'a [u16], &'a [u16]) {
+    pub(crate) fn row(&self, i: usize) -> Row<'a> {
         let range = self.offsets[i] as usize..self.offsets[i + 1] as usize;
-        (&self.uids[range.clone()], &self.values[range])
+        Row { uids: &self.uids[range.clone()], values: &self.values[range] }
     }
 
+    /// That the offsets delimit n rows of the entries; the uids of each row are checked by `market.rs`.
     fn check(&self, list: &'static str, n: usize) -> Result<(), Error> {
         if self.offsets.len() != n + 1 {
             return Err(Error::Length { list, found: self.offsets.len().saturating_sub(1), expected: n });
@@ -40,20 +50,10 @@ impl<'a> Rows<'a> {
         if self.offsets[n] as usize != self.uids.len() {
             return Err(Error::Row { list, row: n, why: "the last offset is not the number of entries" });
         }
-        for row in 0..n {
-            let (from, to) = (self.offsets[row] as usize, self.offsets[row + 1] as usize);
-            if from > to || to > self.uids.len() {
-                return Err(Error::Row { list, row, why: "its offsets do not increase" });
-            }
-            let uids = &self.uids[from..to];
-            if uids.windows(2).any(|pair| pair[0] >= pair[1]) {
-                return Err(Error::Row { list, row, why: "its uids do not strictly increase" });
-            }
-            if uids.last().is_some_and(|&uid| usize::from(uid) >= n) {
-                return Err(Error::Row { list, row, why: "a uid is not below n" });
-            }
+        match self.offsets.windows(2).position(|pair| pair[0] > pair[1]) {
+            Some(row) => Err(Error::Row { list, row, why: "its offsets do not increase" }),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -87,8 +87,8 @@ pub struct Input<'a> {
 }
 
 impl Input<'_> {
-    /// Refuses what the definition refuses; `n` is the length of `stake`.
-    pub(crate) fn check(&self) -> Result<(), Error> {
+    /// Refuses lists that do not fit each other; `n` is the length of `stake`.
+    pub(crate) fn check_lists(&self) -> Result<(), Error> {
         let n = self.stake.len();
         if n > NEURONS_MAX {
             return Err(Error::TooLarge { n, max: NEURONS_MAX });
@@ -103,7 +103,11 @@ impl Input<'_> {
             }
         }
         self.weights.check("weights", n)?;
-        self.bonds.check("bonds", n)?;
+        self.bonds.check("bonds", n)
+    }
+
+    /// Refuses numbers outside of the definition.
+    pub(crate) fn check_values(&self) -> Result<(), Error> {
         let stake: u128 = self.stake.iter().map(|&stake| u128::from(stake)).sum();
         let block = |blocks: &[u64]| blocks.iter().any(|&block| block >= LIMIT);
         let refused = [

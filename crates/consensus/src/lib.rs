@@ -5,15 +5,29 @@
 #![deny(clippy::float_arithmetic)]
 #![warn(missing_docs)]
 
-mod columns;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod dense;
 mod epoch;
 mod error;
+mod first;
 mod fixed;
 mod input;
+mod lanes;
+mod level;
+mod market;
 mod median;
+mod odd;
 mod output;
+mod plan;
+mod reciprocal;
+mod second;
+mod sparse;
+mod store;
+mod tiles;
 
-pub use epoch::{Workspace, epoch};
+pub use epoch::{Way, Workspace, epoch};
 pub use error::Error;
-pub use input::{Input, NEURONS_MAX, Rows};
+pub use input::{Input, NEURONS_MAX, Row, Rows};
+pub use level::Level;
 pub use output::{Output, OwnedRows};

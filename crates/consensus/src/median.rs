@@ -2,6 +2,8 @@
 //! largest score where there is none.
 use std::cmp::Ordering;
 
+use crate::fixed::normalise;
+
 /// Rounds of partitioning after which the rest is sorted instead, so that no arrangement of rows costs n² steps.
 const ROUNDS_MAX: u32 = 32;
 
@@ -17,11 +19,24 @@ pub struct Electorate {
     pub rows: usize,
     /// Σ share, often a few units below 1.
     pub total: u64,
+    /// κ, in I32F32.
+    pub majority: u64,
     /// total − κ; negative where κ exceeds the total.
     pub minority: i64,
 }
 
 impl Electorate {
+    /// Of the stake A of step 4, at κ = kappa / 65535.
+    pub fn elect(&mut self, active_stake: &[u64], kappa: u16) {
+        self.share.clear();
+        self.share.extend_from_slice(active_stake);
+        normalise(&mut self.share);
+        self.rows = self.share.iter().filter(|&&share| share != 0).count();
+        self.total = self.share.iter().sum();
+        self.majority = (u64::from(kappa) << 32) / 65_535;
+        self.minority = self.total as i64 - self.majority as i64;
+    }
+
     /// The median of a column of which `votes` are the rows with a score above 0; all others score 0.
     pub fn median(&self, votes: &mut [Vote]) -> u64 {
         let voting: u64 = votes.iter().map(|&(_, stake)| stake).sum();
@@ -140,7 +155,7 @@ mod tests {
                 .collect();
             let total: u64 = rows.iter().map(|row| row.1).sum();
             let minority = total as i64 - (next(&mut state) % (total + 3)) as i64;
-            let electorate = Electorate { share: Vec::new(), rows: rows.len(), total, minority };
+            let electorate = Electorate { share: Vec::new(), rows: rows.len(), total, majority: 0, minority };
             let mut votes: Vec<Vote> = rows.iter().copied().filter(|row| row.0 > 0).collect();
             assert_eq!(electorate.median(&mut votes), defined(&rows, total as i64, minority), "{rows:?} {minority}");
             let mut whole = rows.clone();

@@ -1,9 +1,13 @@
-//! Steps 5 to 12 for a range of columns. A column needs nothing of its neighbours but the sums of the weight rows, so
-//! ranges run in parallel; what they add up per row (trust, dividends) is exact, whatever the order.
+//! Steps 5 to 12 by lists of entries, for matrices that are mostly empty. A column needs nothing of its neighbours but
+//! the sums of the weight rows, so ranges of columns run in parallel; what they add up per row (trust, dividends) is
+//! exact, whatever the order.
 use std::ops::Range;
 
-use crate::fixed::{Divisor, mul, to_u16};
-use crate::input::{Input, Rows};
+use rayon::prelude::*;
+
+use crate::fixed::{Divisor, ONE, mul, to_u16};
+use crate::input::Row;
+use crate::market::Market;
 use crate::median::{Electorate, Vote};
 
 /// Columns gathered at a time: two cache lines of each row's values, and lists that stay in a core's own cache.
@@ -11,24 +15,18 @@ const BLOCK: usize = 64;
 /// Entries between the lists of two columns: a cache line and a half.
 const PADDING: usize = 48;
 
+/// Ranges of columns per thread, so that an uneven matrix still keeps all busy.
+const TASKS_PER_THREAD: usize = 4;
+
 /// What every column reads.
+#[derive(Clone, Copy)]
 pub struct Shared<'a> {
-    pub input: Input<'a>,
+    pub market: &'a Market<'a>,
     /// A of step 4.
     pub active_stake: &'a [u64],
-    /// Σ of the usable weights of each row; 0 where the row has none or no permit.
-    pub row_sums: &'a [Divisor],
     pub electorate: &'a Electorate,
     /// Weight of the old bonds, I32F32.
     pub old: u64,
-    /// α, the weight of the new bonds.
-    pub new: u64,
-}
-
-/// Entry (i, j) is removed where i has not set weights since j was taken.
-#[inline]
-pub fn stale(input: &Input<'_>, i: usize, j: usize) -> bool {
-    input.last_update[i] <= input.block_at_registration[j]
 }
 
 /// Columns of a block as lists of (row, value), rows increasing.
@@ -69,10 +67,9 @@ impl Lists {
     }
 }
 
-/// The entries of row `i` in the columns of `block`.
-fn within<'a>(rows: &Rows<'a>, i: usize, block: &Range<usize>) -> (&'a [u16], &'a [u16]) {
-    let (uids, values) = rows.row(i);
-    if uids.len() + 1 == rows.offsets.len() {
+/// The entries of a row of n columns in those of `block`.
+fn within<'a>(Row { uids, values }: Row<'a>, n: usize, block: &Range<usize>) -> (&'a [u16], &'a [u16]) {
+    if uids.len() == n {
         // A full row holds every uid at its own place.
         return (&uids[block.clone()], &values[block.clone()]);
     }
@@ -109,8 +106,8 @@ pub struct Task {
 
 impl Task {
     /// Steps 5 to 12 for the columns of this task.
-    pub fn score(&mut self, shared: &Shared<'_>) {
-        let n = shared.row_sums.len();
+    fn score(&mut self, shared: &Shared<'_>, row_sums: &[Divisor]) {
+        let n = row_sums.len();
         for list in [&mut self.preranks, &mut self.ranks, &mut self.consensus] {
             list.clear();
         }
@@ -126,7 +123,7 @@ impl Task {
             self.gather_weights(shared, &block);
             self.gather_bonds(shared, &block);
             for column in 0..block.len() {
-                self.clip(shared, column);
+                self.clip(shared, row_sums, column);
                 self.average(shared, column);
             }
         }
@@ -134,12 +131,13 @@ impl Task {
 
     /// Step 5: weights of rows with a permit, without the diagonal and stale entries; not yet divided by their row's sum.
     fn gather_weights(&mut self, shared: &Shared<'_>, block: &Range<usize>) {
-        self.weights.clear(shared.row_sums.len());
-        for (i, _) in shared.row_sums.iter().enumerate().filter(|&(_, sum)| sum.by() != 0) {
-            let (uids, values) = within(&shared.input.weights, i, block);
+        let Market { ratings, rule, .. } = shared.market;
+        self.weights.clear(ratings.len());
+        for (i, rating) in ratings.iter().enumerate().filter(|&(_, rating)| rating.sum != 0) {
+            let (uids, values) = within(rating.row, ratings.len(), block);
             for (&uid, &value) in uids.iter().zip(values) {
                 let j = usize::from(uid);
-                if value != 0 && j != i && !stale(&shared.input, i, j) {
+                if value != 0 && j != i && !rule.stale(i, j) {
                     self.weights.push(j - block.start, i, value);
                 }
             }
@@ -148,13 +146,13 @@ impl Task {
 
     /// Step 10: stored bonds of every row but stale entries; not yet divided by the sum of their column.
     fn gather_bonds(&mut self, shared: &Shared<'_>, block: &Range<usize>) {
-        let n = shared.row_sums.len();
-        self.old_bonds.clear(n);
-        for i in 0..n {
-            let (uids, values) = within(&shared.input.bonds, i, block);
+        let Market { bonds, rule, .. } = shared.market;
+        self.old_bonds.clear(bonds.len());
+        for (i, &row) in bonds.iter().enumerate() {
+            let (uids, values) = within(row, bonds.len(), block);
             for (&uid, &value) in uids.iter().zip(values) {
                 let j = usize::from(uid);
-                if value != 0 && !stale(&shared.input, i, j) {
+                if value != 0 && !rule.stale(i, j) {
                     self.old_bonds.push(j - block.start, i, value);
                 }
             }
@@ -162,7 +160,7 @@ impl Task {
     }
 
     /// The division of step 5, steps 6 to 9 and the product of 11: leaves A·W of the clipped weights in `scaled`.
-    fn clip(&mut self, shared: &Shared<'_>, column: usize) {
+    fn clip(&mut self, shared: &Shared<'_>, row_sums: &[Divisor], column: usize) {
         let (rows, weights) = self.weights.column(column);
         let share = &shared.electorate.share;
         self.votes.clear();
@@ -170,7 +168,7 @@ impl Task {
         let mut prerank = 0;
         for (&row, &weight) in rows.iter().zip(weights) {
             let i = usize::from(row);
-            let weight = shared.row_sums[i].quotient(u64::from(weight) << 32);
+            let weight = row_sums[i].quotient(u64::from(weight) << 32);
             self.scaled.push(weight);
             prerank += mul(shared.active_stake[i], weight);
             if share[i] != 0 {
@@ -207,7 +205,7 @@ impl Task {
             let mut value = 0;
             if new_row == row {
                 if new[a] != 0 {
-                    value += mul(shared.new, new_sum.ratio(new[a]));
+                    value += mul(ONE - shared.old, new_sum.ratio(new[a]));
                 }
                 a += 1;
             }
@@ -234,7 +232,7 @@ impl Task {
     }
 
     /// Step 13 before its division: the dividends that the columns of this task pay, `incentive` being of all columns.
-    pub fn pay(&mut self, incentive: &[u64]) {
+    fn pay(&mut self, incentive: &[u64]) {
         self.dividends.clear();
         self.dividends.resize(self.validator_trust.len(), 0);
         for (column, &incentive) in incentive[self.columns.clone()].iter().enumerate() {
@@ -268,5 +266,62 @@ impl Task {
                 store(usize::from(row), uid, bond);
             }
         }
+    }
+}
+
+/// The tasks of one epoch and the buffers that they leave for the next.
+#[derive(Debug, Default)]
+pub struct Sparse {
+    pub tasks: Vec<Task>,
+    row_sums: Vec<Divisor>,
+}
+
+impl Sparse {
+    /// Steps 5 to 12 over all columns.
+    pub fn score(&mut self, shared: &Shared<'_>, threads: usize) {
+        self.divide(shared.active_stake.len(), threads);
+        self.row_sums.clear();
+        self.row_sums.extend(shared.market.ratings.iter().map(|rating| Divisor::new(u64::from(rating.sum))));
+        let row_sums = &self.row_sums;
+        each(&mut self.tasks, threads, |task| task.score(shared, row_sums));
+    }
+
+    /// Step 13 before its division: dividends per uid.
+    pub fn pay(&mut self, incentive: &[u64], threads: usize) -> Vec<u64> {
+        each(&mut self.tasks, threads, |task| task.pay(incentive));
+        self.rows(incentive.len(), |task| &task.dividends)
+    }
+
+    /// A result per column.
+    pub fn columns(&self, part: impl Fn(&Task) -> &Vec<u64>) -> Vec<u64> {
+        self.tasks.iter().flat_map(|task| part(task).iter().copied()).collect()
+    }
+
+    /// A result per row, added up over all tasks.
+    pub fn rows(&self, n: usize, part: impl Fn(&Task) -> &Vec<u64>) -> Vec<u64> {
+        let mut sums = vec![0; n];
+        for task in &self.tasks {
+            for (sum, value) in sums.iter_mut().zip(part(task)) {
+                *sum += value;
+            }
+        }
+        sums
+    }
+
+    /// Splits n columns into ranges of equal size.
+    fn divide(&mut self, n: usize, threads: usize) {
+        let parts = if threads == 1 { 1 } else { (threads * TASKS_PER_THREAD).min(n.max(1)) };
+        self.tasks.resize_with(parts, Task::default);
+        for (part, task) in self.tasks.iter_mut().enumerate() {
+            task.columns = part * n / parts..(part + 1) * n / parts;
+        }
+    }
+}
+
+fn each(tasks: &mut [Task], threads: usize, work: impl Fn(&mut Task) + Send + Sync) {
+    if threads == 1 {
+        tasks.iter_mut().for_each(work);
+    } else {
+        tasks.par_iter_mut().with_max_len(1).for_each(work);
     }
 }
