@@ -1,4 +1,5 @@
 /** What the API needs; it sees ports and nothing else. */
+import type { Bench } from '../protocol/ports/bench.ts'
 import type { PowCompute, SignatureCompute, TensorCompute } from '../protocol/ports/compute.ts'
 import type { Gateway } from '../protocol/ports/gateway.ts'
 import type { Ledger } from '../protocol/ports/ledger.ts'
@@ -15,6 +16,8 @@ export interface ApiParts {
   gateway: Gateway | null
   compute: { pow: Pick<PowCompute, 'solve'>; tensor: Pick<TensorCompute, 'devices'>; signature: Pick<SignatureCompute, 'verify'> }
   info: NodeInfo
+  /** Absent on a node that does not measure. */
+  bench: Bench | null
   tokenTable: RecordTable
   clock: Clock
   random: Random

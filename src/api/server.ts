@@ -10,6 +10,7 @@ import scalar from '@scalar/fastify-api-reference'
 import fastify from 'fastify'
 import { NodeError } from '../protocol/errors.ts'
 import { parseStrictJson } from '../protocol/strict-json.ts'
+import { benchRoutes } from './bench-routes.ts'
 import { completionRoutes } from './completion-routes.ts'
 import { errorHandler } from './errors.ts'
 import { eventRoutes } from './event-routes.ts'
@@ -99,7 +100,7 @@ async function documents(server: Server, version: string): Promise<void> {
       info: { title: 'taumesh node', version, description: 'Read freely on loopback; whatever acts needs a bearer token.' },
       components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
       security: [{ bearer: [] }],
-      tags: ['ledger', 'models', 'node', 'pow'].map((name) => ({ name })),
+      tags: ['ledger', 'models', 'node', 'pow', 'bench'].map((name) => ({ name })),
     },
   })
 }
@@ -180,6 +181,7 @@ export async function api(options: ApiOptions, parts: ApiParts): Promise<Api> {
     tokenRoutes,
     completionRoutes,
     powRoutes,
+    benchRoutes,
   ])
     routes(server, routeParts)
   await pages(server, options.dashboard)

@@ -1,58 +1,122 @@
 /** `taumesh bench`: what this machine hashes, multiplies, scores, trains and verifies per second, each answer checked first. */
+import { writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
 import { Argument, Option, type Command } from 'commander'
-import type { Metric } from '../lab/bench/measure.ts'
-import { subjects, type Subject } from '../lab/bench/subjects.ts'
+import { openHotkey } from '../keys/hotkey.ts'
+import type { KeySigner } from '../keys/signer.ts'
+import { history } from '../lab/bench/history.ts'
+import { runBench } from '../lab/bench/run.ts'
 import { openCompute } from '../node/compute.ts'
-import { integer, jsonOption } from './flags.ts'
-import { print, table } from './output.ts'
+import { toHex } from '../protocol/bytes.ts'
+import { NodeError } from '../protocol/errors.ts'
+import type { BenchEvent } from '../protocol/ports/bench.ts'
+import { BENCH_SUBJECTS, type BenchReportView, type BenchSubject } from '../protocol/views/bench.ts'
+import { benchHistoryCommands } from './bench-history.ts'
+import { metricLine, reportText } from './bench-text.ts'
+import { benchVerifyCommand } from './bench-verify.ts'
+import { bytes32, dataOption, integer, jsonOption } from './flags.ts'
+import { print } from './output.ts'
+import { passwordFdOption, readPassword } from './password.ts'
 import { progress } from './progress.ts'
 
-interface BenchCommandOptions {
+interface BenchOptions {
   seconds: number
   threads: number
   backend?: string
+  challenge?: Uint8Array
+  sign?: boolean
+  wallet: string
+  hotkey: string
+  passwordFd?: number
+  report?: string
+  keep: boolean
+  data: string
   json?: boolean
 }
-const names = Object.keys(subjects) as Subject[]
-const prefixes: [number, string][] = [
-  [1e9, 'G'],
-  [1e6, 'M'],
-  [1e3, 'k'],
-]
 
-function readable({ value, unit }: Metric): string {
-  if (unit === 's') return value < 1 ? `${(value * 1e3).toFixed(2)} ms` : `${value.toFixed(2)} s`
-  const [size, prefix] = prefixes.find(([least]) => value >= least) ?? [1, '']
-  return `${(value / size).toFixed(2)} ${prefix}${unit}`
+const TICK_MS = 500
+
+/** Says on stderr what is measured now and for how long already. */
+function watcher(): { onEvent: (event: BenchEvent) => void; stop: () => void } {
+  const bar = progress('measuring', 0)
+  const began = performance.now()
+  let [now, done] = ['', 0]
+  const show = (): void => bar.update(0, `${now} (${done} done, ${((performance.now() - began) / 1_000).toFixed(0)} s)`)
+  const timer = setInterval(show, TICK_MS)
+  return {
+    onEvent(event) {
+      if (event.type === 'now') now = event.metric
+      else done++
+      show()
+    },
+    stop() {
+      clearInterval(timer)
+      bar.stop()
+    },
+  }
+}
+
+async function signerOf({ sign, wallet, hotkey, passwordFd, data }: BenchOptions): Promise<KeySigner | undefined> {
+  if (sign !== true) return undefined
+  const password = passwordFd === undefined ? null : await readPassword({ passwordFd }, false)
+  return await openHotkey(join(data, 'wallets'), wallet, hotkey, openCompute(), { password })
+}
+
+function writeReport(path: string, report: BenchReportView): void {
+  try {
+    writeFileSync(path, `${JSON.stringify(report)}\n`)
+  } catch (cause) {
+    throw new NodeError('CLI_FILE', { path, detail: cause instanceof Error ? cause.message : String(cause) }, { cause })
+  }
+}
+
+async function measure(subject: BenchSubject, options: BenchOptions): Promise<void> {
+  const { seconds, threads, backend, json } = options
+  // The addon's pools read this when they begin, which is after here.
+  process.env['RAYON_NUM_THREADS'] = String(threads)
+  const signer = await signerOf(options)
+  const challenge = options.challenge === undefined ? undefined : toHex(options.challenge)
+  const watch = watcher()
+  const stop = new AbortController()
+  try {
+    const report = await runBench({ subject, backend, threads, seconds, challenge }, openCompute(), {
+      signal: stop.signal,
+      signer,
+      onEvent(event) {
+        watch.onEvent(event)
+        if (json === true && event.type === 'metric') print(true, metricLine(event.metric), '')
+      },
+    })
+    if (options.report !== undefined) writeReport(options.report, report)
+    if (options.keep) history(options.data).keep(report)
+    watch.stop()
+    if (json !== true) print(false, report, () => reportText(report))
+    else if (report.noise.warnings.length > 0) process.stderr.write(`taumesh: noisy: ${report.noise.warnings.join('; ')}\n`)
+  } finally {
+    watch.stop()
+    signer?.close()
+  }
 }
 
 export function benchCommand(program: Command): void {
-  program
+  const bench = program
     .command('bench')
     .description('measure this machine; answers are checked before they are timed')
-    .addArgument(new Argument('[subject]', 'what to measure').choices([...names, 'all']).default('all'))
-    .addOption(new Option('--backend <name>', 'one solver alone; see taumesh devices'))
+    .addArgument(new Argument('[subject]', 'what to measure').choices([...BENCH_SUBJECTS, 'all']).default('all'))
+    .addOption(new Option('--backend <name>', 'one solver or device alone; see taumesh devices'))
     .addOption(new Option('--threads <n>', 'threads').argParser(integer(1, 1_024)).default(availableParallelism()))
-    .addOption(new Option('--seconds <s>', 'time per figure').argParser(integer(1, 600)).default(2))
+    .addOption(new Option('--seconds <s>', 'time of each figure').argParser(integer(1, 600)).default(2))
+    .addOption(new Option('--challenge <hex>', "a verifier's 32 bytes: the report then carries proofs").argParser(bytes32))
+    .addOption(new Option('--sign', "sign the report by a wallet's hotkey"))
+    .addOption(new Option('--wallet <name>', 'wallet of the hotkey that signs').default('user'))
+    .addOption(new Option('--hotkey <name>', 'hotkey that signs').default('gateway'))
+    .addOption(passwordFdOption())
+    .addOption(new Option('--report <file>', 'write the whole report as JSON'))
+    .addOption(new Option('--no-keep', 'leave the report out of the history in the data folder'))
+    .addOption(dataOption())
     .addOption(jsonOption())
-    .action(async (subject: Subject | 'all', { seconds, threads, backend, json }: BenchCommandOptions) => {
-      const compute = openCompute()
-      const found: Metric[] = []
-      const bar = progress('measuring', 0)
-      for (const name of subject === 'all' ? names : [subject])
-        for await (const metric of subjects[name](compute, { seconds, threads, backend })) {
-          found.push(metric)
-          bar.update(0, metric.metric)
-          if (json === true) print(true, metric, '')
-        }
-      bar.stop()
-      if (json !== true)
-        print(false, found, () =>
-          table(
-            ['metric', 'value', 'spread', 'backend', 'threads'],
-            found.map((one) => [one.metric, readable(one), `± ${(100 * one.spread).toFixed(1)} %`, one.backend, one.threads]),
-          ),
-        )
-    })
+    .action(measure)
+  benchVerifyCommand(bench)
+  benchHistoryCommands(bench)
 }

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { InvalidArgumentError, Option, type Command } from 'commander'
+import { benchService } from '../lab/bench/service.ts'
 import { createLog, type LogLevel } from '../node/log.ts'
 import { startLocalNode, type RunningNode } from '../node/local-node.ts'
 import type { NodeEvent } from '../node/events.ts'
@@ -98,7 +99,7 @@ async function start(options: StartOptions): Promise<void> {
       ownText: prepared ? null : given,
       dashboard: existsSync(dashboard) ? dashboard : null,
     },
-    { log: createLog(options.log), onEvent: (event) => tell(event, json) },
+    { log: createLog(options.log), onEvent: (event) => tell(event, json), bench: benchService({ dataFolder: data }) },
   )
   await run(node, json)
 }

@@ -24,6 +24,35 @@ async function checked(response: Response): Promise<Response> {
 
 export const get = async <T>(path: string): Promise<T> => (await (await checked(await fetch(path))).json()) as T
 
+const authorised = (more: Record<string, string> = {}): Record<string, string> => ({ authorization: `Bearer ${storedToken()}`, ...more })
+
+/** What needs a role: with the token, and a body where there is one. @throws ApiError */
+export async function act<T>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<T> {
+  const init = body === undefined ? {} : { body: JSON.stringify(body) }
+  const headers = authorised(body === undefined ? {} : { 'content-type': 'application/json' })
+  return (await (await checked(await fetch(path, { method, headers, ...init }))).json()) as T
+}
+
+/** Text of an answer as it comes, cut at blank lines: server-sent events. */
+async function* blocks(response: Response): AsyncGenerator<string> {
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader()
+  let text = ''
+  for (let part = await reader?.read(); part !== undefined && !part.done; part = await reader?.read()) {
+    text += part.value
+    const events = text.split('\n\n')
+    text = events.pop() ?? ''
+    yield* events
+  }
+}
+
+/** Server-sent events of a path that needs the token, which EventSource cannot send. @throws ApiError */
+export async function* eventsOf(path: string, signal: AbortSignal): AsyncGenerator<{ name: string; data: unknown }> {
+  for await (const block of blocks(await checked(await fetch(path, { headers: authorised(), signal })))) {
+    const [, name = '', data = ''] = /^event: (\w+)\ndata: (.*)$/.exec(block) ?? []
+    if (name !== '') yield { name, data: JSON.parse(data) }
+  }
+}
+
 /** One expert's part in a byte or in the whole answer; uid -1 is the public fallback. */
 export interface Share {
   uid: number
@@ -47,21 +76,14 @@ export async function* complete(body: Record<string, unknown>, signal: AbortSign
     await fetch('/v1/completions', {
       method: 'POST',
       signal,
-      headers: { 'content-type': 'application/json', authorization: `Bearer ${storedToken()}` },
+      headers: authorised({ 'content-type': 'application/json' }),
       body: JSON.stringify({ ...body, stream: true }),
     }),
   )
-  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader()
-  let text = ''
-  for (let part = await reader?.read(); part !== undefined && !part.done; part = await reader?.read()) {
-    text += part.value
-    const events = text.split('\n\n')
-    text = events.pop() ?? ''
-    for (const event of events) {
-      if (!event.startsWith('data: {')) continue
-      const { choices, taumesh, error } = JSON.parse(event.slice(6)) as RawPiece
-      if (error !== undefined) throw new ApiError(error.code, error.message)
-      yield { text: choices?.[0]?.text ?? '', shares: taumesh?.shares ?? null, experts: taumesh?.experts ?? null }
-    }
+  for await (const event of blocks(response)) {
+    if (!event.startsWith('data: {')) continue
+    const { choices, taumesh, error } = JSON.parse(event.slice(6)) as RawPiece
+    if (error !== undefined) throw new ApiError(error.code, error.message)
+    yield { text: choices?.[0]?.text ?? '', shares: taumesh?.shares ?? null, experts: taumesh?.experts ?? null }
   }
 }

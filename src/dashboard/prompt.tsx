@@ -3,6 +3,7 @@ import { useRef, useState } from 'preact/hooks'
 import type { NeuronView } from '../protocol/views/market.ts'
 import { ApiError, complete, storedToken, storeToken, type Share } from './client.ts'
 import { colourOf } from './colours.ts'
+import { Token } from './token.tsx'
 
 interface Run {
   text: string
@@ -12,32 +13,6 @@ interface Run {
 const biggest = (shares: Share[]): Share | undefined => shares.toSorted((a, b) => b.share - a.share)[0]
 const name = ({ uid, kind }: Share): string => (uid < 0 ? 'public fallback' : `${uid} ${kind}`)
 const percent = (value: number): string => `${(100 * value).toFixed(0)} %`
-
-function Token({ onStored }: { onStored: () => void }) {
-  const [text, setText] = useState('')
-  const store = (event: Event): void => {
-    event.preventDefault()
-    storeToken(text.trim())
-    onStored()
-  }
-  return (
-    <form class="token" onSubmit={store}>
-      <label>
-        Prompts act for a stake holder, so they need the node’s token: the one line in <code>.taumesh/api.token</code>
-        <input
-          type="password"
-          autocomplete="off"
-          value={text}
-          onInput={(event) => setText(event.currentTarget.value)}
-          placeholder="64 hexadecimal digits"
-        />
-      </label>
-      <button type="submit" disabled={!/^[0-9a-f]{64}$/.test(text.trim())}>
-        Use token
-      </button>
-    </form>
-  )
-}
 
 export function Prompt({ neurons }: { neurons: NeuronView[] }) {
   const [prompt, setPrompt] = useState('Call me Ishmael. Some years ago')
@@ -89,7 +64,9 @@ export function Prompt({ neurons }: { neurons: NeuronView[] }) {
       <h2 id="ask">
         Ask the mixture <small>{miners} miners</small>
       </h2>
-      {hasToken ? null : <Token onStored={() => setHasToken(storedToken() !== '')} />}
+      {hasToken ? null : (
+        <Token why="Prompts act for a stake holder, so they need the node’s token" onStored={() => setHasToken(storedToken() !== '')} />
+      )}
       <form onSubmit={submit}>
         <label class="hidden" for="prompt">
           The beginning of a text

@@ -6,6 +6,7 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { api, type Api } from '../api/server.ts'
 import { NodeError } from '../protocol/errors.ts'
+import type { Bench } from '../protocol/ports/bench.ts'
 import type { Network } from '../protocol/ports/network.ts'
 import type { Log } from '../protocol/ports/platform.ts'
 import { MixtureGateway } from '../roles/gateway/gateway.ts'
@@ -48,7 +49,10 @@ export interface RunningNode {
 type Tell = (event: NodeEvent) => void
 
 /** Starts everything; resolves when the API listens. @throws NodeError of the part that could not start, with nothing left running */
-export async function startLocalNode(options: LocalNodeOptions, { log, onEvent }: { log: Log; onEvent: Tell }): Promise<RunningNode> {
+export async function startLocalNode(
+  options: LocalNodeOptions,
+  { log, onEvent, bench }: { log: Log; onEvent: Tell; bench: Bench | null },
+): Promise<RunningNode> {
   const closers = new Closers()
   try {
     const ground = await openGround(options, log, closers)
@@ -61,7 +65,7 @@ export async function startLocalNode(options: LocalNodeOptions, { log, onEvent }
     const network = await localNetwork('gateway', ground.gatewaySigner, ground.shared)
     closers.add(() => network.close())
     const gateway = await startGateway(ground, network, status, closers)
-    const url = await startApi(options, ground, { gateway, network, status, milestones }, closers)
+    const url = await startApi(options, ground, { gateway, network, status, milestones, bench }, closers)
     const seconds = sinceStart()
     milestones.reach('ready', seconds)
     onEvent({ event: 'ready', url, seconds })
@@ -94,7 +98,7 @@ async function startGateway(
 async function startApi(
   options: LocalNodeOptions,
   { shared, fallback, coldkeys }: LocalGround,
-  parts: { gateway: MixtureGateway; network: Network; status: NodeStatus; milestones: Milestones },
+  parts: { gateway: MixtureGateway; network: Network; status: NodeStatus; milestones: Milestones; bench: Bench | null },
   closers: Closers,
 ): Promise<string> {
   const { ledger, compute, records, clock, random, log } = shared
@@ -108,6 +112,7 @@ async function startApi(
       gateway: parts.gateway,
       compute,
       info,
+      bench: parts.bench,
       tokenTable: records.table('token', { maxRows: TOKENS_MAX }),
       clock,
       random,

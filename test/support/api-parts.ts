@@ -183,6 +183,7 @@ export function apiParts(over: Partial<ApiParts> = {}): ApiParts {
       audit: async () => ({ records: 0, rootOk: true, phiOk: true, weightsOk: true, firstDifference: null }),
       watch: () => {},
     },
+    bench: null,
     tokenTable: memoryTable(),
     clock: { now: () => Date.now(), monotonic: () => performance.now(), sleep: async () => {} },
     random: { bytes: (length) => new Uint8Array(randomBytes(length)) },

@@ -1,0 +1,91 @@
+/** `taumesh bench history` and `compare`: the reports of this machine, and two of them side by side. */
+import { existsSync } from 'node:fs'
+import { Option, type Command } from 'commander'
+import { compareReports } from '../lab/bench/compare.ts'
+import { history, readReportFile } from '../lab/bench/history.ts'
+import type { BenchComparisonView } from '../protocol/views/bench.ts'
+import { percent, readable } from './bench-text.ts'
+import { dataOption, integer, jsonOption } from './flags.ts'
+import { print, table } from './output.ts'
+
+interface HistoryOptions {
+  data: string
+  limit: number
+  metric?: string
+  json?: boolean
+}
+
+function list({ data, limit, metric, json }: HistoryOptions): void {
+  const found = history(data).list(limit)
+  print(json, found, () => {
+    if (found.length === 0) return `no reports in ${data}/bench: run taumesh bench`
+    const when = (ms: number): string => new Date(ms).toISOString().slice(0, 19).replace('T', ' ')
+    if (metric === undefined)
+      return table(
+        ['report', 'when (UTC)', 'machine', 'subject', 'figures', 'noise'],
+        found.map((one) => [
+          one.id,
+          when(one.createdAt),
+          one.machine.id,
+          one.settings.subject,
+          one.metrics.length,
+          one.noise.warnings.join('; '),
+        ]),
+      )
+    return table(
+      ['report', 'when (UTC)', 'machine', 'backend', 'value', 'spread'],
+      found.flatMap((one) =>
+        one.metrics
+          .filter((figure) => figure.metric === metric)
+          .map((figure) => [
+            one.id,
+            when(one.createdAt),
+            one.machine.id,
+            figure.backend,
+            readable(figure.value, figure.unit),
+            `± ${percent(figure.spread)}`,
+          ]),
+      ),
+    )
+  })
+}
+
+const compareText = ({ differences, rows }: BenchComparisonView): string =>
+  [
+    ...differences.map((one) => `not alike: ${one}`),
+    table(
+      ['metric', 'backend', 'before', 'after', 'ratio', 'noise', ''],
+      rows.map((one) => [
+        one.metric,
+        one.backend,
+        readable(one.before, one.unit),
+        readable(one.after, one.unit),
+        one.ratio.toFixed(3),
+        `± ${percent(one.noise)}`,
+        one.verdict === 'same' ? 'within noise' : one.verdict,
+      ]),
+    ),
+  ].join('\n')
+
+export function benchHistoryCommands(bench: Command): void {
+  bench
+    .command('history')
+    .description('the reports that are kept, newest first')
+    .addOption(new Option('--limit <n>', 'how many').argParser(integer(1, 1_000)).default(20))
+    .addOption(new Option('--metric <name>', 'the course of one metric'))
+    .addOption(dataOption())
+    .addOption(jsonOption())
+    .action(list)
+  bench
+    .command('compare')
+    .description('two reports side by side: files, ids, latest or previous')
+    .argument('[before]', 'the older one', 'previous')
+    .argument('[after]', 'the newer one', 'latest')
+    .addOption(dataOption())
+    .addOption(jsonOption())
+    .action((before: string, after: string, { data, json }: { data: string; json?: boolean }) => {
+      const read = (name: string) => (existsSync(name) ? readReportFile(name) : history(data).find(name))
+      const found = compareReports(read(before), read(after))
+      print(json, found, () => compareText(found))
+    })
+}

@@ -1,0 +1,51 @@
+/** Figures of a measurement as people read them. */
+import type { BenchMetricView, BenchReportView } from '../protocol/views/bench.ts'
+import { table } from './output.ts'
+
+const prefixes: [number, string][] = [
+  [1e12, 'T'],
+  [1e9, 'G'],
+  [1e6, 'M'],
+  [1e3, 'k'],
+]
+export function readable(value: number, unit: string): string {
+  if (unit === 's') return value < 1 ? `${(value * 1e3).toPrecision(4)} ms` : `${value.toFixed(2)} s`
+  const [size, prefix] = prefixes.find(([least]) => value >= least) ?? [1, '']
+  // 1/s with a prefix reads as M/s.
+  return `${(value / size).toFixed(2)} ${prefix}${unit.replace(/^1\//, '/')}`
+}
+export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`
+
+/** The line of a figure that outside programs read; its keys do not change. */
+export const metricLine = ({ metric, unit, value, backend, threads, spread, checked }: BenchMetricView): Record<string, unknown> => ({
+  metric,
+  unit,
+  value,
+  backend,
+  threads,
+  spread,
+  checked,
+})
+
+export function reportText({ machine, metrics, noise, settings }: BenchReportView): string {
+  const rows = metrics.map((one) => [
+    one.metric,
+    readable(one.value, one.unit),
+    `± ${percent(one.spread)}`,
+    one.repetitions,
+    one.backend,
+    one.threads,
+    one.warnings.join('; '),
+  ])
+  const memory = `${(machine.memoryBytes / 2 ** 30).toFixed(1)} GiB`
+  return [
+    `${machine.cpu}, ${machine.cores} cores${machine.virtual ? ' (virtual)' : ''}, ${memory}, ${machine.system}`,
+    ...machine.devices
+      .filter(({ id }) => id !== 'cpu')
+      .map(({ id, name, driver }) => `${id}: ${name}${driver === null ? '' : `, driver ${driver}`}`),
+    `taumesh ${machine.version}${machine.commit === null ? '' : ` at ${machine.commit.slice(0, 10)}`}, ${settings.threads} threads, ${settings.seconds} s each; every answer checked before it was timed`,
+    '',
+    table(['metric', 'value', 'spread', 'runs', 'backend', 'threads', 'noise'], rows),
+    ...(noise.warnings.length === 0 ? [] : ['', `This machine was noisy: ${noise.warnings.join('; ')}. Compare with care.`]),
+  ].join('\n')
+}

@@ -1,0 +1,89 @@
+/** `taumesh bench verify`: give a challenge, then find out what a report is worth, on any machine. */
+import { InvalidArgumentError, Option, type Command } from 'commander'
+import { issueChallenge, readChallenge, useChallenge } from '../lab/bench/challenge-file.ts'
+import { readReportFile } from '../lab/bench/history.ts'
+import { reportId } from '../lab/bench/report.ts'
+import { verifyReport, type Verdict } from '../lab/bench/verify.ts'
+import { openCompute } from '../node/compute.ts'
+import { NodeError } from '../protocol/errors.ts'
+import { decodeSs58 } from '../protocol/ss58.ts'
+import { readable } from './bench-text.ts'
+import { integer, jsonOption } from './flags.ts'
+import { print, table } from './output.ts'
+
+interface VerifyCommandOptions {
+  issue?: string
+  challenge?: string
+  tolerance: number
+  hotkey?: string
+  json?: boolean
+}
+
+function address(text: string): string {
+  try {
+    decodeSs58(text)
+    return text
+  } catch {
+    throw new InvalidArgumentError(`'${text.slice(0, 60)}' is no address.`)
+  }
+}
+
+function verdictText({ ok, report, signedBy, wrong, elapsed, explained, metrics }: Verdict): string {
+  const rows = metrics.map((one) => [
+    one.metric,
+    one.backend,
+    readable(one.claimed, one.unit),
+    one.proven === null ? '-' : readable(one.proven, one.unit),
+    one.status === 'false' ? 'FALSE' : one.status,
+    one.detail,
+  ])
+  const count = metrics.filter(({ status }) => status === 'proven').length
+  return [
+    table(['metric', 'backend', 'claimed', 'proven', 'verdict', ''], rows),
+    '',
+    `report ${report}, ${signedBy === null ? 'not signed' : `signed by ${signedBy}`}`,
+    `${elapsed.toFixed(1)} s from challenge to report, ${explained.toFixed(1)} s of them explained by figures`,
+    ...wrong.map((one) => `WRONG: ${one}`),
+    ok ? `accepted: ${count} of ${metrics.length} figures proven` : 'NOT accepted',
+    ...(metrics.some(({ status }) => status === 'unproven')
+      ? ['unproven: too much time passed that no figure explains. Measure longer (--seconds), fewer things at once, and answer at once.']
+      : []),
+  ].join('\n')
+}
+
+/** Before the report is looked at, so that the time it takes to check is not counted against it. */
+async function verify(path: string | undefined, options: VerifyCommandOptions): Promise<void> {
+  const now = Date.now()
+  if (options.issue !== undefined) {
+    const { challenge, issuedAt } = issueChallenge(options.issue, now)
+    print(options.json, { challenge, issuedAt }, challenge)
+    return
+  }
+  if (path === undefined || options.challenge === undefined)
+    throw new NodeError('CLI_USAGE', { detail: 'verify needs a report and --challenge FILE (or --issue FILE)', command: 'bench verify ' })
+  readChallenge(options.challenge)
+  const report = readReportFile(path)
+  const { challenge, issuedAt, receivedAt } = useChallenge(options.challenge, reportId(report), now)
+  const verdict = await verifyReport(
+    report,
+    { challenge, issuedAt, receivedAt, tolerance: options.tolerance / 100, hotkey: options.hotkey },
+    openCompute(),
+  )
+  print(options.json, verdict, () => verdictText(verdict))
+  if (!verdict.ok) process.exitCode = 1
+}
+
+export function benchVerifyCommand(bench: Command): void {
+  bench
+    .command('verify')
+    .description('check a report against the challenge that was given for it')
+    .argument('[report]', 'the report, JSON')
+    .addOption(new Option('--issue <file>', 'make a challenge, keep it with its time in this new file, print it'))
+    .addOption(new Option('--challenge <file>', 'the challenge that the report must answer'))
+    .addOption(
+      new Option('--tolerance <percent>', 'how far the proven figure may be below the claimed one').argParser(integer(0, 99)).default(25),
+    )
+    .addOption(new Option('--hotkey <address>', 'who must have signed').argParser(address))
+    .addOption(jsonOption())
+    .action(verify)
+}

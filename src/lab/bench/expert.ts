@@ -1,0 +1,69 @@
+/** The nano transformer: training (T = 256, batch 32), scoring of given bytes, generation from one stream with its cache. */
+import { availableParallelism } from 'node:os'
+import { utf8 } from '../../protocol/bytes.ts'
+import type { Model } from '../../protocol/ports/compute.ts'
+import { exactModel } from './exact-model.ts'
+import { demand, figure, time, type BenchContext, type Found, type Subject } from './measure.ts'
+
+const CONTEXT = 256
+const BATCH = 32
+const GENERATED = 200
+const TEXT = utf8('the quick brown fox jumps over the lazy dog and runs away; '.repeat(2_000))
+const slice = { steps: 1, budgetMs: 600_000, totalSteps: 1_000 }
+/** Steps after which the loss must have fallen. */
+const LEARNING_STEPS = 3
+
+async function train(context: BenchContext, nano: Model): Promise<Found> {
+  const before = await nano.train(slice)
+  let after = before
+  for (let i = 0; i < LEARNING_STEPS; i++) after = await nano.train(slice)
+  demand(after.loss < before.loss, 'training, whose loss did not fall')
+  const times = await time(context, async () => await nano.train(slice))
+  const metric = figure('expert.train', 'B/s', times, BATCH * CONTEXT, where)
+  return context.prove ? { metric, proof: await exactModel(context.compute.expert, context.seed) } : { metric }
+}
+
+async function score(context: BenchContext, nano: Model): Promise<Found> {
+  const contexts = Array.from({ length: BATCH }, (_, i) => TEXT.slice(i, i + CONTEXT))
+  const starts = contexts.map(() => 0)
+  const leaves = await nano.predict(contexts, starts)
+  const [alone] = await nano.predict(contexts.slice(0, 1), [0])
+  demand(
+    leaves.every((one) => one.length === (CONTEXT + 1) * 256) &&
+      alone?.every((code, i) => Math.abs(code - (leaves[0]?.[i] ?? 0)) <= 1) === true,
+    'the leaves of a batch against those of one',
+  )
+  return {
+    metric: figure('expert.score', 'B/s', await time(context, async () => await nano.predict(contexts, starts)), BATCH * CONTEXT, where),
+  }
+}
+
+async function generate(context: BenchContext, nano: Model): Promise<Found> {
+  const stream = nano.open()
+  try {
+    const run = async (): Promise<void> => {
+      for (let i = 0; i < GENERATED; i++) await stream.extend(i, TEXT.subarray(i, i + 1), 1)
+    }
+    await run()
+    const last = await stream.extend(GENERATED - 1, TEXT.subarray(GENERATED - 1, GENERATED), 1)
+    const [whole] = await nano.predict([TEXT.subarray(0, GENERATED)], [GENERATED])
+    demand(whole !== undefined && last.every((code, i) => Math.abs(code - (whole[i] ?? 0)) <= 1), 'the stream against the batch')
+    return { metric: figure('expert.generate', 'B/s', await time(context, run), GENERATED, { ...where, threads: 1 }) }
+  } finally {
+    stream.close()
+  }
+}
+
+/** The pool of `crates/expert` has a thread per core, whatever was asked for. */
+const where = { backend: 'cpu', threads: availableParallelism() }
+
+export const expert: Subject = async function* (context): AsyncGenerator<Found> {
+  if (context.backend?.includes(':') === true) return
+  const nano = context.compute.expert.model({ kind: 'transformer', width: 64, layers: 3, heads: 4, context: CONTEXT }, 1n)
+  await nano.setText(TEXT)
+  const parts = { 'expert.train': train, 'expert.score': score, 'expert.generate': generate }
+  for (const [name, measure] of Object.entries(parts)) {
+    context.onBegin(name)
+    yield await measure(context, nano)
+  }
+}

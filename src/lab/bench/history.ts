@@ -1,0 +1,81 @@
+/** The reports of this machine: one compressed file each in the data folder, the oldest dropped beyond a limit. */
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gunzipSync, gzipSync } from 'node:zlib'
+import { NodeError } from '../../protocol/errors.ts'
+import type { BenchReportView, BenchSummaryView } from '../../protocol/views/bench.ts'
+import { reportId, summaryOf } from './report.ts'
+import { readReport } from './verify.ts'
+
+const KEPT_MAX = 200
+/** Reports with proofs take some megabytes; together they stay below this. */
+const BYTES_MAX = 512 * 2 ** 20
+const REPORT_BYTES_MAX = 256 * 2 ** 20
+/** Time first, so that names sort by age. */
+const NAME = /^(\d{15})-([0-9a-f]{16})\.json\.gz$/
+
+export interface History {
+  /** Durable when it returns; gives the report's id. */
+  keep(report: BenchReportView): string
+  /** Newest first; damaged files are passed over. */
+  list(limit: number): BenchSummaryView[]
+  /** By id or its beginning; `latest` and `previous` are the two newest. @throws NodeError LAB_BENCH_UNKNOWN */
+  find(name: string): BenchReportView
+}
+
+/** Reads a report's file, plain or compressed. @throws NodeError CLI_FILE, LAB_BENCH_REPORT */
+export function readReportFile(path: string): BenchReportView {
+  let value: unknown
+  try {
+    const raw = readFileSync(path)
+    const bytes = raw[0] === 0x1f && raw[1] === 0x8b ? gunzipSync(raw, { maxOutputLength: REPORT_BYTES_MAX }) : raw
+    value = JSON.parse(bytes.toString('utf8'))
+  } catch (cause) {
+    throw new NodeError('CLI_FILE', { path, detail: cause instanceof Error ? cause.message : String(cause) }, { cause })
+  }
+  return readReport(value)
+}
+
+export function history(dataFolder: string): History {
+  const folder = join(dataFolder, 'bench')
+  const names = (): string[] =>
+    existsSync(folder)
+      ? readdirSync(folder)
+          .filter((name) => NAME.test(name))
+          .sort()
+          .reverse()
+      : []
+  const readable = function* (): Generator<BenchReportView> {
+    for (const name of names())
+      try {
+        yield readReportFile(join(folder, name))
+      } catch (error) {
+        if (!(error instanceof NodeError)) throw error // damaged, or of another version: not ours to show
+      }
+  }
+  return {
+    keep(report) {
+      mkdirSync(folder, { recursive: true, mode: 0o700 })
+      const id = reportId(report)
+      const path = join(folder, `${String(report.createdAt).padStart(15, '0')}-${id}.json.gz`)
+      writeFileSync(`${path}.new`, gzipSync(JSON.stringify(report)), { flush: true })
+      renameSync(`${path}.new`, path)
+      let bytes = 0
+      for (const [i, name] of names().entries()) {
+        bytes += statSync(join(folder, name)).size
+        if (i >= KEPT_MAX || (i > 0 && bytes > BYTES_MAX)) rmSync(join(folder, name))
+      }
+      return id
+    },
+    list: (limit) => readable().take(limit).map(summaryOf).toArray(),
+    find(name) {
+      const nth = { latest: 0, previous: 1 }[name]
+      const found =
+        nth === undefined
+          ? readable().find((report) => name.length >= 4 && reportId(report).startsWith(name))
+          : readable().drop(nth).next().value
+      if (found === undefined) throw new NodeError('LAB_BENCH_UNKNOWN', { report: name.slice(0, 40) })
+      return found
+    },
+  }
+}

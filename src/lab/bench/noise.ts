@@ -1,0 +1,108 @@
+/**
+ * What disturbs a measurement: other processes, a hypervisor that takes the core away, a clock that falls. The counters of
+ * Linux tell the first two; the clock is measured by a chain of dependent operations, which nothing but the clock can speed up.
+ */
+import { readFileSync } from 'node:fs'
+import { loadavg } from 'node:os'
+
+/** /proc/stat counts in hundredths of a second on every Linux that Node runs on. */
+const TICKS_PER_SECOND = 100
+const STEAL_MAX = 0.02
+const OTHERS_MAX = 0.05
+const CLOCK_DROP_MAX = 0.05
+/** A spread above this makes a comparison with another run worth little. */
+const SPREAD_MAX = 0.1
+/** Multiplication (3 cycles) and addition (1), each waiting for the one before. */
+const CYCLES_PER_LINK = 4
+const LINKS = 100_000
+const WINDOWS = 12
+
+interface Ticks {
+  all: number
+  idle: number
+  steal: number
+  /** Of this process, from Node. */
+  own: number
+}
+export interface NoiseSince {
+  /** Shares of all CPU time since the last look; null where the system does not tell. */
+  steal: number | null
+  others: number | null
+  clock: number
+}
+
+function chain(seed: number): number {
+  let x = seed
+  for (let i = 0; i < LINKS; i++) x = (Math.imul(x, 0x9e37_79b1) + i) | 0
+  return x
+}
+
+/** GHz of the core this runs on: the fastest of some short windows, so that an interruption does not count. */
+export function clockGhz(): number {
+  let [best, x] = [Number.POSITIVE_INFINITY, 1]
+  for (let window = 0; window < WINDOWS; window++) {
+    const began = performance.now()
+    x = chain(x)
+    best = Math.min(best, performance.now() - began)
+  }
+  // `x` must be used, or the compiler may drop the chain.
+  return x === 0.5 ? 0 : (LINKS * CYCLES_PER_LINK) / (best * 1e6)
+}
+
+function ticks(): Ticks | null {
+  let text: string
+  try {
+    text = readFileSync('/proc/stat', 'utf8')
+  } catch {
+    return null // not Linux: steal and other processes stay unknown
+  }
+  const [user = 0, nice = 0, system = 0, idle = 0, wait = 0, irq = 0, soft = 0, steal = 0] = (text.split('\n')[0] ?? '')
+    .split(/\s+/)
+    .slice(1)
+    .map(Number)
+  const used = process.cpuUsage()
+  return {
+    all: user + nice + system + idle + wait + irq + soft + steal,
+    idle: idle + wait,
+    steal,
+    own: ((used.user + used.system) / 1e6) * TICKS_PER_SECOND,
+  }
+}
+
+/** What happened since the last look (or since this was made). */
+export class NoiseWatch {
+  readonly load = loadavg()[0] ?? 0
+  readonly clockFirst: number
+  #last: Ticks | null
+
+  constructor() {
+    clockGhz() // the first windows run before the compiler has seen the loop
+    this.clockFirst = clockGhz()
+    this.#last = ticks()
+  }
+
+  look(): NoiseSince {
+    const [before, now] = [this.#last, ticks()]
+    const clock = clockGhz()
+    this.#last = ticks()
+    if (before === null || now === null || now.all <= before.all) return { steal: null, others: null, clock }
+    const all = now.all - before.all
+    const steal = (now.steal - before.steal) / all
+    const busy = (all - (now.idle - before.idle)) / all
+    // Ticks are coarse and counted apart from the process's own time: a small negative rest is nothing.
+    return { steal, others: Math.max(0, busy - steal - (now.own - before.own) / all), clock }
+  }
+}
+
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`
+
+/** What to say of a figure that was taken under this noise. */
+export function warningsOf({ steal, others, clock }: NoiseSince, clockFirst: number, spread: number): string[] {
+  const found: string[] = []
+  if (spread > SPREAD_MAX) found.push(`spread of ${percent(spread)}`)
+  if (steal !== null && steal > STEAL_MAX) found.push(`the hypervisor took ${percent(steal)} of the CPU time`)
+  if (others !== null && others > OTHERS_MAX) found.push(`other processes used ${percent(others)} of the CPU time`)
+  if (clock < clockFirst * (1 - CLOCK_DROP_MAX))
+    found.push(`the clock fell from ${clockFirst.toFixed(2)} to ${clock.toFixed(2)} GHz (throttled or taken away)`)
+  return found
+}

@@ -1,0 +1,52 @@
+/** Seals: each solver's rate, and verification in batches; every solver's solution is checked by the readable definition. */
+import { NodeError } from '../../protocol/errors.ts'
+import { equal } from '../../protocol/bytes.ts'
+import { powReference } from '../../native/reference/pow.ts'
+import type { BenchContext, Found, Subject } from './measure.ts'
+import { demand } from './measure.ts'
+import { measureSeals, sealTarget } from './seal-search.ts'
+import { sealBatch, stepKinds } from './step-kinds.ts'
+import { measureSteps } from './steps.ts'
+
+const CHECKED = 16
+
+/** @throws NodeError LAB_BENCH_BACKEND */
+async function chosen({ compute: { pow, tensor }, backend }: BenchContext): Promise<string[]> {
+  const solvers = pow.backends()
+  if (backend === undefined) return solvers
+  const devices = (await tensor.devices()).filter((one) => one.usable).map(({ id }) => id)
+  const known = [...new Set([...solvers, ...devices.filter((id) => id !== 'cpu'), 'all'])]
+  // `cpu` is what the other subjects call the fastest solver's place.
+  if (backend === 'cpu') return solvers.slice(0, 1)
+  if (!known.includes(backend)) throw new NodeError('LAB_BENCH_BACKEND', { backend, known: known.join(', ') })
+  return [backend]
+}
+
+async function checkSolver({ compute: { pow }, seed, threads, signal }: BenchContext, backend: string): Promise<void> {
+  const { blockHash, hotkey } = sealTarget(seed, backend)
+  const easy = await pow.solve({ blockHash, hotkey, difficulty: 1_000n, backend, threads }, { signal })
+  demand(equal(powReference.seal(blockHash, hotkey, easy.nonce), easy.seal), `the seal of solver ${backend}`)
+}
+
+function checkVerifier({ compute: { pow }, seed }: BenchContext): void {
+  const batch = sealBatch(seed)
+  const { seals } = pow.verify(batch)
+  for (let i = 0; i < CHECKED; i++) {
+    const part = (bytes: Uint8Array): Uint8Array => bytes.subarray(32 * i, 32 * i + 32)
+    const seal = powReference.seal(part(batch.blockHashes), part(batch.hotkeys), batch.nonces[i] ?? 0n)
+    demand(equal(seal, part(seals)), `seal ${i} of a batch`)
+  }
+}
+
+export const pow: Subject = async function* (context): AsyncGenerator<Found> {
+  for (const backend of await chosen(context)) {
+    context.onBegin('pow.hashrate')
+    await checkSolver(context, backend)
+    yield await measureSeals(context, backend)
+  }
+  const step = stepKinds(context.compute, context.seed, context.threads).get('pow.verify')
+  if (step === undefined || context.backend?.includes(':') === true) return
+  context.onBegin(step.metric)
+  checkVerifier(context)
+  yield await measureSteps(context, step)
+}

@@ -1,0 +1,140 @@
+/** The kinds of work that are timed and proven as steps; measuring and verifying take them from here. */
+import { hash } from 'node:crypto'
+import { concat, utf8 } from '../../protocol/bytes.ts'
+import { sha256 } from '../../protocol/hash.ts'
+import type { Compute, EpochInput, EpochOutput, GameInput, GameOutput } from '../../protocol/ports/compute.ts'
+import { seededBelow, seededBytes } from './seeded.ts'
+import type { Step } from './steps.ts'
+
+export const SEALS = 10_000
+export const EPOCHS = [
+  [256, 256],
+  [128, 4_096],
+  [4_096, 4_096],
+] as const
+export const GAMES = [8, 12, 16]
+export const GAME_POSITIONS = 2_048
+export const CODEC_LEAVES = 4_096
+
+const digestOf = (...arrays: ArrayBufferView[]): Uint8Array =>
+  sha256(
+    concat(
+      ...arrays.map(
+        ({ buffer, byteOffset, byteLength }) => new Uint8Array(hash('sha256', new Uint8Array(buffer, byteOffset, byteLength), 'buffer')),
+      ),
+    ),
+  )
+
+export function sealBatch(link: Uint8Array): Parameters<Compute['pow']['verify']>[0] {
+  return {
+    blockHashes: seededBytes(link, 'blocks', 32 * SEALS),
+    hotkeys: seededBytes(link, 'hotkeys', 32 * SEALS),
+    nonces: new BigUint64Array(seededBytes(link, 'nonces', 8 * SEALS).buffer),
+    difficulties: new BigUint64Array(SEALS).fill(2n),
+  }
+}
+const seals = ({ pow }: Compute): Step => ({
+  metric: 'pow.verify',
+  unit: '1/s',
+  units: SEALS,
+  threads: 1,
+  prepare(link) {
+    const batch = sealBatch(link)
+    return () => pow.verify(batch)
+  },
+  digest: ({ seals, meets }: ReturnType<Compute['pow']['verify']>) => digestOf(seals, meets),
+})
+
+/** A market of which the first `rows` uids are validators that rate everybody else; all but the stake follows from `seed`. */
+export function epochInput(seed: Uint8Array, rows: number, uids: number): EpochInput {
+  const per = uids - 1
+  const targets = new Uint16Array(rows * per)
+  for (let row = 0; row < rows; row++) for (let i = 0; i < per; i++) targets[row * per + i] = i < row ? i : i + 1
+  return {
+    n: uids,
+    stake: stakes(seed, rows, uids),
+    weights: {
+      offsets: Uint32Array.from({ length: uids + 1 }, (_, i) => Math.min(i, rows) * per),
+      uids: targets,
+      values: new Uint16Array(seededBytes(seed, 'weights', 2 * rows * per).buffer),
+    },
+    bonds: { offsets: new Uint32Array(uids + 1), uids: new Uint16Array(), values: new Uint16Array() },
+    lastUpdate: new BigUint64Array(uids).fill(1_000n),
+    blockAtRegistration: new BigUint64Array(uids),
+    validatorPermit: Uint8Array.from({ length: uids }, (_, i) => (i < rows ? 1 : 0)),
+    block: 1_010n,
+    activityCutoff: 5_000,
+    kappa: 32_767,
+    bondsMovingAverage: 900_000n,
+    maxAllowedValidators: 4_096,
+    emission: 1_000_000_000n,
+  }
+}
+const stakes = (link: Uint8Array, rows: number, uids: number): BigUint64Array => {
+  const drawn = seededBelow(link, 'stake', rows, 65_536)
+  return BigUint64Array.from({ length: uids }, (_, i) => (i < rows ? BigInt(1_000_000_000 + 16_384 * (drawn[i] ?? 0)) : 0n))
+}
+function epoch({ consensus }: Compute, seed: Uint8Array, rows: number, uids: number, threads: number): Step {
+  let base: EpochInput | undefined
+  return {
+    metric: `consensus.epoch.${rows}x${uids}`,
+    unit: 's',
+    units: null,
+    threads,
+    prepare(link) {
+      base ??= epochInput(seed, rows, uids)
+      const input = { ...base, stake: stakes(link, rows, uids) }
+      return () => consensus.epoch(input)
+    },
+    digest: ({ bonds, ...arrays }: EpochOutput) =>
+      digestOf(
+        ...Object.keys(arrays)
+          .sort()
+          .map((name) => arrays[name as keyof typeof arrays]),
+        bonds.offsets,
+        bonds.uids,
+        bonds.values,
+      ),
+  }
+}
+
+export function game(link: Uint8Array, peers: number): GameInput {
+  const row = (i: number): Uint16Array => seededBelow(link, `claims ${i}`, GAME_POSITIONS, 20_000)
+  return { length: 256, spans: GAME_POSITIONS / 256, fallback: row(-1), peers: Array.from({ length: peers }, (_, i) => row(i)) }
+}
+const shapley = ({ mixture }: Compute, peers: number): Step => ({
+  metric: `mixture.shapley.${peers}x${GAME_POSITIONS}`,
+  unit: 's',
+  units: null,
+  threads: 1,
+  prepare(link) {
+    const input = game(link, peers)
+    return () => mixture.shapley(input)
+  },
+  digest: ({ phi, all, none }: GameOutput) => digestOf(phi, Float64Array.of(all, none)),
+})
+
+export const codecLeaves = (link: Uint8Array): Uint8Array => seededBytes(link, 'leaves', CODEC_LEAVES * 256)
+const codec = ({ mixture }: Compute): Step => ({
+  metric: 'mixture.codec',
+  unit: 'B/s',
+  units: CODEC_LEAVES * 256,
+  threads: 1,
+  prepare(link) {
+    const leaves = codecLeaves(link)
+    return () => mixture.decode(leaves)
+  },
+  digest: (decoded: Float64Array) => digestOf(decoded),
+})
+
+/** All kinds, by metric; `threads` is what the pool of this process has. */
+export function stepKinds(compute: Compute, seed: Uint8Array, threads: number): Map<string, Step> {
+  const own = sha256(concat(seed, utf8('steps')))
+  const all = [
+    seals(compute),
+    ...EPOCHS.map(([rows, uids]) => epoch(compute, own, rows, uids, threads)),
+    ...GAMES.map((peers) => shapley(compute, peers)),
+    codec(compute),
+  ]
+  return new Map(all.map((step) => [step.metric, step]))
+}

@@ -1,0 +1,171 @@
+/**
+ * What a report is worth to whoever gave the challenge: signature, challenge, proofs, and time. A figure is proven when the
+ * proven work, divided by all time that it can have taken, comes close to it. That time is the figure's own, plus whatever
+ * passed between challenge and report beyond the times that the report claims: nobody knows what was done then.
+ */
+import { Value } from 'typebox/value'
+import { fromHex } from '../../protocol/bytes.ts'
+import { NodeError } from '../../protocol/errors.ts'
+import type { Compute } from '../../protocol/ports/compute.ts'
+import { decodeSs58 } from '../../protocol/ss58.ts'
+import { BenchReportView, type BenchMetricView, type BenchProofView } from '../../protocol/views/bench.ts'
+import { exactModel } from './exact-model.ts'
+import { checkProducts } from './product-check.ts'
+import { reportId, reportSigningBytes } from './report.ts'
+import { checkSeals, detection } from './seal-check.ts'
+import { stepKinds } from './step-kinds.ts'
+import { checkSteps } from './steps.ts'
+
+export interface VerifyOptions {
+  /** The challenge that was given, hex, and when; receivedAt is when the report came back. Unix ms. */
+  challenge: string
+  issuedAt: number
+  receivedAt: number
+  /** How far the proven figure may be below the claimed one, as a share. */
+  tolerance: number
+  /** Address of the hotkey that must have signed; absent = any, or none. */
+  hotkey?: string | undefined
+}
+/** proven: work and time fit; result: the answers are right, the time is a claim; claimed: nothing can be checked; unproven: the time is too long; false: contradicted. */
+export type Status = 'proven' | 'result' | 'claimed' | 'unproven' | 'false'
+export interface MetricVerdict {
+  metric: string
+  backend: string
+  unit: string
+  claimed: number
+  /** What the work proves at least, given the time; null where no work is proven. */
+  proven: number | null
+  status: Status
+  detail: string
+}
+export interface Verdict {
+  /** Nothing false and nothing unproven. */
+  ok: boolean
+  report: string
+  signedBy: string | null
+  /** What is wrong with the report as a whole. */
+  wrong: string[]
+  /** Seconds between challenge and report, and those that the report's figures explain. */
+  elapsed: number
+  explained: number
+  metrics: MetricVerdict[]
+}
+
+const keyOf = ({ metric, backend }: { metric: string; backend: string }): string => `${metric} ${backend}`
+const proofKey = (proof: BenchProofView): string =>
+  proof.kind === 'model' ? 'expert.train cpu' : keyOf({ metric: proof.metric, backend: proof.kind === 'steps' ? 'cpu' : proof.backend })
+
+/** @throws NodeError LAB_BENCH_REPORT for what is no report at all */
+export function readReport(value: unknown): BenchReportView {
+  if (Value.Check(BenchReportView, value)) return value
+  const first = [...Value.Errors(BenchReportView, value)][0]
+  throw new NodeError('LAB_BENCH_REPORT', { detail: `${first?.instancePath ?? ''} ${first?.message ?? 'is not valid'}`.trim() })
+}
+
+function wholeReport(report: BenchReportView, options: VerifyOptions, elapsed: number, explained: number, compute: Compute): string[] {
+  const wrong: string[] = []
+  const { signature } = report
+  if (report.challenge !== options.challenge) wrong.push('the report answers another challenge')
+  if (signature === null) {
+    if (options.hotkey !== undefined) wrong.push('the report is not signed')
+  } else {
+    if (options.hotkey !== undefined && signature.hotkey !== options.hotkey) wrong.push(`it is signed by ${signature.hotkey}`)
+    const valid = compute.signature.verify(
+      signature.scheme,
+      decodeSs58(signature.hotkey),
+      reportSigningBytes(report),
+      fromHex(signature.bytes),
+    )
+    if (!valid) wrong.push('the signature does not belong to this report')
+  }
+  if (explained > report.elapsedSeconds) wrong.push('the figures claim more time than the whole run')
+  if (report.elapsedSeconds > elapsed)
+    wrong.push(`the run claims ${report.elapsedSeconds.toFixed(1)} s, but ${elapsed.toFixed(1)} s passed since the challenge`)
+  const keys = report.metrics.map(keyOf)
+  if (new Set(keys).size !== keys.length) wrong.push('a figure stands twice')
+  const proven = report.proofs.map(proofKey)
+  if (new Set(proven).size !== proven.length) wrong.push('a proof stands twice')
+  if (proven.some((key) => !keys.includes(key))) wrong.push('a proof belongs to no figure')
+  if (!report.metrics.every(({ value, seconds }) => value > 0 && Number.isFinite(value) && seconds > 0)) wrong.push('a figure is no number')
+  return wrong
+}
+
+interface Checked {
+  wrong: string | null
+  detail: string
+  /** Units of work that are proven; null when only the result is. */
+  work: number | null
+}
+
+/** Work in the figure's own units: a figure in seconds counts runs. */
+async function checkProof(claim: BenchMetricView, proof: BenchProofView, seed: Uint8Array, compute: Compute): Promise<Checked> {
+  switch (proof.kind) {
+    case 'seals': {
+      const { hashes, detail, wrong } = checkSeals(compute.pow, proof, claim, seed)
+      const found = detection((claim.value * claim.seconds) / Number(proof.difficulty), 1.2)
+      return { wrong, detail: `${detail}; a rate 20 % too high is found with probability ${found.toFixed(3)}`, work: hashes }
+    }
+    case 'products':
+      return { ...(await checkProducts(compute.tensor, proof, claim, seed)), work: claim.repetitions * 2 * proof.n ** 3 }
+    case 'steps': {
+      const step = stepKinds(compute, seed, claim.threads).get(proof.metric)
+      if (step === undefined) return { wrong: 'no such kind of work', detail: '', work: null }
+      return { ...(await checkSteps({ seed }, step, claim, proof)), work: claim.repetitions * (step.units ?? 1) }
+    }
+    case 'model': {
+      const again = await exactModel(compute.expert, seed)
+      const same = again.root === proof.root && again.leaves === proof.leaves
+      return { wrong: same ? null : 'the exact model comes out different', detail: 'an exact model trained again', work: null }
+    }
+  }
+}
+
+/** Kinds of figures that must come with a proof. */
+const provable = (metric: string, known: ReadonlySet<string>): boolean =>
+  metric === 'pow.hashrate' || metric === 'expert.train' || metric.startsWith('matmul.') || known.has(metric)
+
+function judge(claim: BenchMetricView, { wrong, detail, work }: Checked, slack: number, tolerance: number): MetricVerdict {
+  const base = { metric: claim.metric, backend: claim.backend, unit: claim.unit, claimed: claim.value }
+  if (wrong !== null) return { ...base, proven: null, status: 'false', detail: wrong }
+  if (work === null) return { ...base, proven: null, status: 'result', detail }
+  const longest = claim.seconds + slack
+  const timed = claim.unit === 's'
+  const proven = timed ? longest / work : work / longest
+  const enough = timed ? claim.value >= proven * (1 - tolerance) : proven >= claim.value * (1 - tolerance)
+  return { ...base, proven, status: enough ? 'proven' : 'unproven', detail }
+}
+
+/** Checks a report on any machine; no hardware of the prover is needed. */
+export async function verifyReport(report: BenchReportView, options: VerifyOptions, compute: Compute): Promise<Verdict> {
+  const elapsed = (options.receivedAt - options.issuedAt) / 1_000
+  const explained = report.metrics.reduce((sum, { seconds }) => sum + seconds, 0)
+  const wrong = wholeReport(report, options, elapsed, explained, compute)
+  const seed = fromHex(options.challenge)
+  const proofs = new Map(report.proofs.map((proof) => [proofKey(proof), proof]))
+  const known = new Set(stepKinds(compute, seed, 1).keys())
+  const metrics: MetricVerdict[] = []
+  for (const claim of report.metrics) {
+    const proof = proofs.get(keyOf(claim))
+    const none: Checked = provable(claim.metric, known)
+      ? { wrong: 'its proof is missing', detail: '', work: null }
+      : { wrong: null, detail: '', work: null }
+    const verdict = judge(
+      claim,
+      proof === undefined ? none : await checkProof(claim, proof, seed, compute),
+      Math.max(0, elapsed - explained),
+      options.tolerance,
+    )
+    metrics.push(
+      proof === undefined && verdict.status === 'result' ? { ...verdict, status: 'claimed', detail: 'leaves nothing to check' } : verdict,
+    )
+  }
+  return {
+    ok: wrong.length === 0 && metrics.every(({ status }) => status !== 'false' && status !== 'unproven'),
+    report: reportId(report),
+    signedBy: report.signature?.hotkey ?? null,
+    wrong,
+    elapsed,
+    explained,
+    metrics,
+  }
+}

@@ -1,0 +1,158 @@
+/** Reports that are kept, compared, and told to be noisy. */
+import { readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { compareReports } from '../../../src/lab/bench/compare.ts'
+import { history } from '../../../src/lab/bench/history.ts'
+import { describeMachine } from '../../../src/lab/bench/machine.ts'
+import { figure, quantile, time } from '../../../src/lab/bench/measure.ts'
+import { clockGhz, NoiseWatch, warningsOf } from '../../../src/lab/bench/noise.ts'
+import { reportId } from '../../../src/lab/bench/report.ts'
+import type { BenchMetricView, BenchReportView } from '../../../src/protocol/views/bench.ts'
+import { temporaryFolder } from '../../support/folders.ts'
+
+const one = (over: Partial<BenchMetricView> = {}): BenchMetricView => ({
+  metric: 'pow.hashrate',
+  unit: 'H/s',
+  value: 1e6,
+  backend: 'avx2',
+  threads: 2,
+  spread: 0.01,
+  checked: true,
+  repetitions: 5,
+  seconds: 1,
+  warnings: [],
+  ...over,
+})
+const machine = describeMachine([])
+const report = (createdAt: number, metrics = [one()], over: Partial<BenchReportView> = {}): BenchReportView => ({
+  format: 1,
+  createdAt,
+  machine,
+  settings: { subject: 'pow', backend: null, threads: 2, seconds: 1 },
+  challenge: null,
+  metrics,
+  noise: { load: 0, steal: 0, others: 0, clockFirst: 3, clockLowest: 3, warnings: [] },
+  elapsedSeconds: 2,
+  proofs: [],
+  signature: null,
+  ...over,
+})
+
+describe('the history', () => {
+  test('gives reports newest first, by id, by its beginning, as latest and previous', () => {
+    const kept = history(temporaryFolder())
+    expect(kept.list(10)).toEqual([])
+    const made = [report(1_000), report(9_000), report(5_000)]
+    const ids = made.map((each) => kept.keep(each))
+    expect(ids).toEqual(made.map(reportId))
+    expect(kept.list(10).map(({ createdAt }) => createdAt)).toEqual([9_000, 5_000, 1_000])
+    expect(kept.list(1)).toHaveLength(1)
+    expect(kept.find('latest').createdAt).toBe(9_000)
+    expect(kept.find('previous').createdAt).toBe(5_000)
+    expect(kept.find(ids[0]?.slice(0, 6) ?? '')).toEqual(made[0])
+    for (const name of ['', 'abc', '0'.repeat(16), 'first'])
+      expect(() => kept.find(name)).toThrow(expect.objectContaining({ code: 'LAB_BENCH_UNKNOWN' }))
+  })
+
+  test('passes over damaged files and drops the oldest beyond two hundred', () => {
+    const folder = temporaryFolder()
+    const kept = history(folder)
+    for (let i = 0; i < 203; i++) kept.keep(report(1_000 + i))
+    expect(readdirSync(join(folder, 'bench'))).toHaveLength(200)
+    expect(kept.list(1_000).at(-1)?.createdAt).toBe(1_003)
+    writeFileSync(join(folder, 'bench', `${'9'.repeat(15)}-${'a'.repeat(16)}.json.gz`), 'damaged')
+    expect(kept.find('latest').createdAt).toBe(1_202)
+  })
+})
+
+test('a comparison tells faster from slower for rates and for times, and noise from both', () => {
+  const timed = (value: number, over = {}): BenchMetricView => one({ metric: 'consensus.epoch.256x256', unit: 's', value, ...over })
+  const rows = (before: BenchMetricView, after: BenchMetricView) => compareReports(report(1, [before]), report(2, [after])).rows
+  expect(rows(one(), one({ value: 2e6 }))).toMatchObject([{ ratio: 2, verdict: 'faster' }])
+  expect(rows(one(), one({ value: 5e5 }))).toMatchObject([{ ratio: 0.5, verdict: 'slower' }])
+  expect(rows(timed(1), timed(0.5))).toMatchObject([{ ratio: 2, verdict: 'faster' }])
+  expect(rows(timed(1), timed(2))).toMatchObject([{ ratio: 0.5, verdict: 'slower' }])
+  expect(rows(one(), one({ value: 1.015e6 }))).toMatchObject([{ verdict: 'same' }])
+  expect(rows(one({ spread: 0.3 }), one({ value: 1.25e6 }))).toMatchObject([{ verdict: 'same' }])
+  expect(rows(one(), one({ backend: 'avx512' }))).toEqual([])
+  const other = report(2, [one()], { settings: { subject: 'pow', backend: null, threads: 1, seconds: 1 } })
+  expect(compareReports(report(1), other).differences).toEqual(['threads: 2 and 1'])
+  expect(compareReports(report(1), report(2)).differences).toEqual([])
+})
+
+describe('timing', () => {
+  const { signal } = new AbortController()
+  test('warms up once, repeats until the time is over, and ends only where it may', async () => {
+    let [runs, betweens] = [0, 0]
+    const times = await time(
+      { seconds: 0, signal },
+      () => runs++,
+      () => ++betweens % 8 === 0,
+    )
+    expect([runs, times.length, betweens]).toEqual([8, 7, 8])
+    expect(await time({ seconds: 1_000, signal, most: 4 }, () => {})).toHaveLength(4)
+  })
+
+  test('is stopped by its signal', async () => {
+    const stop = new AbortController()
+    const endless = time({ seconds: 1e6, signal: stop.signal }, () => stop.abort(new Error('enough')))
+    await expect(endless).rejects.toThrow('enough')
+  })
+
+  test('gives the median, the spread between the tenths, and the time of all', () => {
+    const times = [5, 1, 2, 3, 4]
+    expect(quantile([1, 2, 3, 4, 5], 0.5)).toBe(3)
+    expect(figure('x', 's', times, null, { backend: 'cpu', threads: 1 })).toMatchObject({
+      value: 3,
+      repetitions: 5,
+      seconds: 15,
+      spread: 2 / 3,
+    })
+    expect(figure('x', '1/s', times, 30, { backend: 'cpu', threads: 1 }).value).toBe(10)
+  })
+})
+
+describe('noise', () => {
+  test('is said when cores are taken away, others compute, the clock falls or figures spread', () => {
+    const quiet = { steal: 0, others: 0, clock: 3 }
+    expect(warningsOf(quiet, 3, 0.01)).toEqual([])
+    expect(warningsOf({ steal: null, others: null, clock: 3 }, 3, 0)).toEqual([])
+    expect(warningsOf({ ...quiet, steal: 0.03 }, 3, 0)).toEqual([expect.stringContaining('hypervisor')])
+    expect(warningsOf({ ...quiet, others: 0.5 }, 3, 0)).toEqual([expect.stringContaining('other processes used 50.0 %')])
+    expect(warningsOf({ ...quiet, clock: 2 }, 3, 0)).toEqual([expect.stringContaining('from 3.00 to 2.00 GHz')])
+    expect(warningsOf(quiet, 3, 0.2)).toEqual(['spread of 20.0 %'])
+  })
+
+  test('is measured on this machine: a plausible clock and shares of time', () => {
+    const watch = new NoiseWatch()
+    const until = performance.now() + 60
+    while (performance.now() < until) clockGhz()
+    const { steal, others, clock } = watch.look()
+    for (const ghz of [clock, watch.clockFirst]) {
+      expect(ghz).toBeGreaterThan(0.3)
+      expect(ghz).toBeLessThan(8)
+    }
+    for (const share of [steal ?? 0, others ?? 0]) {
+      expect(share).toBeGreaterThanOrEqual(0)
+      expect(share).toBeLessThanOrEqual(1)
+    }
+  })
+})
+
+test('a machine has one name, which does not change between two looks', () => {
+  expect(machine).toEqual(describeMachine([]))
+  expect(machine.cores).toBeGreaterThan(0)
+  expect(machine.id).toMatch(/^[0-9a-f]{16}$/)
+  const card = {
+    id: 'cuda:0',
+    backend: 'cuda',
+    name: 'card',
+    memoryBytes: 1,
+    driver: '1',
+    features: [],
+    usable: true,
+    reason: null,
+  } as const
+  expect(describeMachine([{ ...card, features: [] }]).id).not.toBe(machine.id)
+})

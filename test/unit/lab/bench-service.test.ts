@@ -1,0 +1,93 @@
+/** Measuring in a process of its own, as a node does it, and as the command line does it. */
+import { execFile } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { expect, test } from 'vitest'
+import { benchService } from '../../../src/lab/bench/service.ts'
+import type { BenchEvent } from '../../../src/protocol/ports/bench.ts'
+import { temporaryFolder } from '../../support/folders.ts'
+
+test('a run tells its figures as they come, and its report is kept', async () => {
+  const bench = benchService({ dataFolder: temporaryFolder() })
+  const events: BenchEvent[] = []
+  const { id, report } = await bench.run(
+    { subject: 'signature', seconds: 1, threads: 1 },
+    { signal: new AbortController().signal, onEvent: (event) => events.push(event) },
+  )
+  expect(events.map(({ type }) => type)).toEqual(['now', 'metric', 'now', 'metric'])
+  expect(report.metrics.map(({ metric, threads, checked }) => [metric, threads, checked])).toEqual([
+    ['signature.ed25519.verify', 1, true],
+    ['signature.sr25519.verify', 1, true],
+  ])
+  expect(await bench.report(id)).toEqual(report)
+  expect((await bench.reports(5)).map((one) => one.id)).toEqual([id])
+}, 60_000)
+
+test('a cancelled run ends at once, also in the middle of work that cannot be interrupted', async () => {
+  const folder = temporaryFolder()
+  const stop = new AbortController()
+  const { promise: measuring, resolve } = Promise.withResolvers<void>()
+  const run = benchService({ dataFolder: folder }).run(
+    { subject: 'consensus', seconds: 600 },
+    { signal: stop.signal, onEvent: () => resolve() },
+  )
+  await measuring
+  const began = performance.now()
+  stop.abort(new Error('enough'))
+  await expect(run).rejects.toThrow('enough')
+  expect(performance.now() - began).toBeLessThan(1_000)
+  expect(existsSync(join(folder, 'bench'))).toBe(false)
+}, 60_000)
+
+test('what the machine does not have is refused with what it has', async () => {
+  const run = benchService({ dataFolder: temporaryFolder() }).run(
+    { subject: 'pow', seconds: 1, backend: 'abacus' },
+    { signal: new AbortController().signal, onEvent: () => {} },
+  )
+  await expect(run).rejects.toMatchObject({ code: 'LAB_BENCH_BACKEND', message: expect.stringContaining('portable') })
+}, 60_000)
+
+const cli = async (...args: string[]): Promise<{ stdout: string; code: number }> =>
+  await promisify(execFile)(process.execPath, ['src/cli/main.ts', 'bench', ...args]).then(
+    ({ stdout }) => ({ stdout, code: 0 }),
+    (error: { stdout: string; code: number }) => ({ stdout: error.stdout, code: error.code }),
+  )
+
+test('the commands: challenge, signed report, verification, history, comparison', async () => {
+  const data = temporaryFolder()
+  const [challengeFile, reportFile] = [join(data, 'challenge.json'), join(data, 'report.json')]
+  await promisify(execFile)(process.execPath, ['src/cli/main.ts', 'wallet', 'create', 'w', '--unencrypted', '--data', data])
+  await promisify(execFile)(process.execPath, ['src/cli/main.ts', 'wallet', 'create', 'w', '--hotkey', 'h', '--data', data])
+  const challenge = (await cli('verify', '--issue', challengeFile)).stdout.trim()
+  const asked = ['--challenge', challenge, '--report', reportFile, '--sign', '--wallet', 'w', '--hotkey', 'h', '--data', data]
+  const { stdout, code } = await cli('signature', '--seconds', '1', '--json', ...asked)
+  expect(code).toBe(0)
+  const lines = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as object)
+  expect(lines).toHaveLength(2)
+  for (const line of lines) expect(Object.keys(line)).toEqual(['metric', 'unit', 'value', 'backend', 'threads', 'spread', 'checked'])
+  expect(JSON.parse(readFileSync(reportFile, 'utf8'))).toMatchObject({ challenge, format: 1 })
+
+  const verified = await cli('verify', reportFile, '--challenge', challengeFile, '--json')
+  expect(JSON.parse(verified.stdout)).toMatchObject({ ok: true, wrong: [], metrics: [{ status: 'claimed' }, { status: 'claimed' }] })
+  expect(verified.code).toBe(0)
+  await cli('verify', '--issue', join(data, 'other.json'))
+  const foreign = await cli('verify', reportFile, '--challenge', join(data, 'other.json'), '--json')
+  expect([foreign.code, JSON.parse(foreign.stdout)]).toMatchObject([
+    1,
+    { ok: false, wrong: ['the report answers another challenge', expect.any(String)] },
+  ])
+
+  const [newest] = JSON.parse((await cli('history', '--data', data, '--json')).stdout) as { id: string }[]
+  expect(newest?.id).toBe((JSON.parse(verified.stdout) as { report: string }).report)
+  const compared = JSON.parse((await cli('compare', reportFile, 'latest', '--data', data, '--json')).stdout) as {
+    rows: { ratio: number; verdict: string }[]
+  }
+  expect(compared.rows.map(({ ratio, verdict }) => [ratio, verdict])).toEqual([
+    [1, 'same'],
+    [1, 'same'],
+  ])
+}, 120_000)

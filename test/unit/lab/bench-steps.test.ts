@@ -1,0 +1,101 @@
+/** Seals and steps that are bound to a challenge: honest work passes, anything else is found. */
+import { describe, expect, test } from 'vitest'
+import { checkSeals, detection } from '../../../src/lab/bench/seal-check.ts'
+import { measureSeals } from '../../../src/lab/bench/seal-search.ts'
+import { stepKinds } from '../../../src/lab/bench/step-kinds.ts'
+import { checkSteps, measureSteps, type Step } from '../../../src/lab/bench/steps.ts'
+import { loadAddon } from '../../../src/native/addon.ts'
+import { benchContext, claimOf, seedOf } from '../../support/bench.ts'
+
+const compute = loadAddon()
+
+describe('seals', () => {
+  const measured = async () => {
+    const context = benchContext({ seconds: 1, backend: 'portable' })
+    const { metric, proof } = await measureSeals(context, 'portable')
+    if (proof?.kind !== 'seals') throw new Error('there is no proof')
+    return { claim: claimOf(metric), proof, seed: context.seed }
+  }
+
+  test('an honest search passes, and its seals prove most of the hashes', async () => {
+    const { claim, proof, seed } = await measured()
+    const { wrong, hashes } = checkSeals(compute.pow, proof, claim, seed)
+    expect(wrong).toBeNull()
+    expect(hashes / claim.seconds).toBeGreaterThan(claim.value * 0.4)
+    expect(hashes / claim.seconds).toBeLessThan(claim.value * 1.4)
+  })
+
+  test('a foreign, repeated or missing seal, another challenge or solver, or a doubled rate is found', async () => {
+    const { claim, proof, seed } = await measured()
+    const [first = '0', ...rest] = proof.nonces
+    const wrongOf = (over: Partial<typeof proof>, claimed = claim, challenge = seed): string | null =>
+      checkSeals(compute.pow, { ...proof, ...over }, claimed, challenge).wrong
+    expect(wrongOf({ nonces: [String(BigInt(first) + 1n), ...rest] })).toMatch(/misses the difficulty/)
+    expect(wrongOf({ nonces: [...proof.nonces, first] })).toMatch(/twice/)
+    expect(wrongOf({ nonces: proof.nonces.slice(proof.nonces.length / 2) })).toMatch(/seals, where/)
+    expect(wrongOf({ difficulty: String(2n * BigInt(proof.difficulty)) })).toMatch(/misses/)
+    expect(wrongOf({ difficulty: '0' })).toMatch(/range/)
+    expect(wrongOf({ backend: 'avx512' })).toMatch(/misses/)
+    expect(wrongOf({}, { ...claim, value: 2 * claim.value })).toMatch(/seals, where/)
+    expect(wrongOf({}, { ...claim, seconds: 2 * claim.seconds })).toMatch(/seals, where/)
+    expect(wrongOf({}, claim, seedOf('another'))).toMatch(/misses/)
+  })
+
+  test('the stated probability is the frequency with which an inflated rate is found', () => {
+    // Poisson counts by exponential waiting times, from a fixed seed.
+    let state = 12_345
+    const uniform = (): number => ((state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0) + 0.5) / 2 ** 32
+    const poisson = (mean: number): number => {
+      let count = -1
+      for (let time = 0; time < mean; count++) time -= Math.log(uniform())
+      return count
+    }
+    for (const [expected, factor] of [
+      [400, 1.2],
+      [1_000, 1.2],
+      [100, 1.5],
+      [1_000, 1],
+    ] as const) {
+      let found = 0
+      for (let i = 0; i < 4_000; i++) if (poisson(expected / factor) < expected - 3 * Math.sqrt(expected)) found++
+      expect(Math.abs(found / 4_000 - detection(expected, factor)), `${expected} seals, ${factor}`).toBeLessThan(0.03)
+    }
+    expect(detection(1_000, 1.2)).toBeGreaterThan(0.95)
+    expect(detection(1_000, 1)).toBeLessThan(0.002)
+  })
+})
+
+describe('steps', () => {
+  const seed = seedOf('challenge')
+  const small = ['pow.verify', 'consensus.epoch.256x256', 'mixture.shapley.8x2048', 'mixture.codec']
+  const kind = (metric: string): Step => {
+    const step = stepKinds(compute, seed, 2).get(metric)
+    if (step === undefined) throw new Error(`no ${metric}`)
+    return step
+  }
+
+  test.each(small)('%s: honest steps pass', async (metric) => {
+    const { metric: claim, proof } = await measureSteps(benchContext({ seed }), kind(metric))
+    if (proof?.kind !== 'steps') throw new Error('there is no proof')
+    const { wrong, detail } = await checkSteps({ seed }, kind(metric), claimOf(claim), proof)
+    expect([wrong, detail]).toEqual([null, expect.stringMatching(/^\d+ of \d+ steps done again$/)])
+  })
+
+  test('work done once and told often, a changed chain, or another challenge is found', async () => {
+    const step = kind('consensus.epoch.256x256')
+    let kept: unknown
+    const once: Step = { ...step, prepare: (link) => (kept === undefined ? () => (kept = step.prepare(link)()) : () => kept) }
+    const lazy = await measureSteps(benchContext({ seed }), once)
+    const honest = await measureSteps(benchContext({ seed }), step)
+    if (lazy.proof?.kind !== 'steps' || honest.proof?.kind !== 'steps') throw new Error('there is no proof')
+    const wrongOf = async (proof: { links: string }, claim = honest.metric, challenge = seed): Promise<string | null> =>
+      (await checkSteps({ seed: challenge }, step, claimOf(claim), { kind: 'steps', metric: step.metric, ...proof })).wrong
+    expect(await wrongOf(honest.proof)).toBeNull()
+    expect(await wrongOf(lazy.proof, lazy.metric)).toMatch(/another result/)
+    const links = Buffer.from(honest.proof.links, 'base64')
+    links.fill(7, links.length / 2)
+    expect(await wrongOf({ links: links.toString('base64') })).toMatch(/another result/)
+    expect(await wrongOf(honest.proof, { ...honest.metric, repetitions: honest.metric.repetitions + 1 })).toMatch(/as many links/)
+    expect(await wrongOf(honest.proof, honest.metric, seedOf('another'))).toMatch(/does not begin/)
+  })
+})
