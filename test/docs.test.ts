@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { BEGIN, withMeasured, type Results } from '../bench/readme-table.ts'
 
 const readme = readFileSync('README.md', 'utf8')
 const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> }
@@ -14,6 +15,10 @@ test('every npm script that the README names exists', () => {
   for (const name of ['start', 'test']) expect(scripts).toHaveProperty(name)
 })
 
+/** Whether the second word is a command of its own. */
+const nested = ([first = '', second = '']: string[]): boolean =>
+  ['wallet', 'audit', 'pow'].includes(first) || (first === 'bench' && ['verify', 'history', 'compare'].includes(second))
+
 test('every command and option that the README shows exists', () => {
   const shown = [...readme.matchAll(/(?:npm run -s taumesh --|npm start --) ([^`\n|]+)/g)].map(([whole, rest = '']) =>
     whole.includes('npm start') ? `start ${rest}` : rest,
@@ -21,9 +26,7 @@ test('every command and option that the README shows exists', () => {
   expect(shown.length).toBeGreaterThan(8)
   for (const line of shown) {
     const words = line.trim().split(/\s+/)
-    const command = words
-      .filter((word) => /^[a-z][a-z-]*$/.test(word))
-      .slice(0, ['wallet', 'audit', 'pow', 'lab'].includes(words[0] ?? '') && words[0] !== 'lab' ? 2 : 1)
+    const command = words.filter((word) => /^[a-z][a-z-]*$/.test(word)).slice(0, nested(words) ? 2 : 1)
     const text = help(...command)
     expect(text, line).toContain(`taumesh ${command.join(' ')}`)
     for (const option of words.filter((word) => word.startsWith('--'))) expect(text, line).toContain(option)
@@ -44,4 +47,10 @@ test('files and pictures that the README points at exist, and no figure is missi
   expect(links.length).toBeGreaterThan(0)
   expect(links.filter((path) => !existsSync(path))).toEqual([])
   expect(readme).not.toContain('FIGURES')
+})
+
+test('the measured part of the README is what the stored results make', () => {
+  expect(readme.split(BEGIN)).toHaveLength(2)
+  if (!existsSync('bench/results.json')) return
+  expect(withMeasured(readme, JSON.parse(readFileSync('bench/results.json', 'utf8')) as Results)).toBe(readme)
 })

@@ -24,6 +24,8 @@ export interface ChainShape {
   n: number
   /** Device as `taumesh devices` names it. */
   device: string
+  /** Of the CPU; absent = all cores. */
+  threads?: number
 }
 export interface Factors {
   x: Factor
@@ -36,9 +38,14 @@ export const factorsOf = ({ dtype, n, device }: ChainShape, seed: Uint8Array): F
 }
 
 /** X·B on the device, X having `rows` rows. */
-export const multiply = async (tensor: TensorCompute, { dtype, n, device }: ChainShape, { x, b }: Factors, rows = n): Promise<Product> =>
+export const multiply = async (
+  tensor: TensorCompute,
+  { dtype, n, device, threads }: ChainShape,
+  { x, b }: Factors,
+  rows = n,
+): Promise<Product> =>
   // The port's overloads tie each dtype to its arrays; here they come from one table that does the same.
-  await (tensor.matmul as (a: Factor, b: Factor, shape: object) => Promise<Product>)(x, b, { m: rows, k: n, n, dtype, device })
+  await (tensor.matmul as (a: Factor, b: Factor, shape: object) => Promise<Product>)(x, b, { m: rows, k: n, n, dtype, device, threads })
 
 /** Whether `c` is the product of these factors. */
 export const isProduct = ({ dtype, n }: ChainShape, { x, b }: Factors, c: Product): boolean =>

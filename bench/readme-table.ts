@@ -1,0 +1,94 @@
+/** The README's table of measured figures: made of measured JSON alone, between two markers. */
+import type { BenchReportView } from '../src/protocol/views/bench.ts'
+
+/** One thing done by several programs; `seconds` is the median of a run. */
+export interface Race {
+  subject: string
+  runners: { name: string; seconds: number; spread: number }[]
+}
+export interface Results {
+  /** The commands that measured, as they were typed. */
+  commands: string[]
+  report: Omit<BenchReportView, 'proofs' | 'signature' | 'challenge'>
+  races: Race[]
+}
+
+export const [BEGIN, END] = ['<!-- measured: begin (node bench/table.ts writes this part) -->', '<!-- measured: end -->']
+
+const prefixes: [number, string][] = [
+  [1e12, 'T'],
+  [1e9, 'G'],
+  [1e6, 'M'],
+  [1e3, 'k'],
+]
+const seconds = (value: number): string =>
+  value < 1e-3 ? `${(value * 1e6).toPrecision(3)} µs` : value < 1 ? `${(value * 1e3).toPrecision(4)} ms` : `${value.toFixed(2)} s`
+function readable(value: number, unit: string): string {
+  if (unit === 's') return seconds(value)
+  const [size, prefix] = prefixes.find(([least]) => value >= least) ?? [1, '']
+  return `${(value / size).toPrecision(4)} ${prefix}${unit.replace(/^1\//, '/')}`
+}
+const percent = (share: number): string => `± ${(100 * share).toFixed(1)} %`
+
+/** A table of GitHub's Markdown, its columns padded as the formatter wants them. */
+function table(head: string[], rows: string[][]): string {
+  const cells = [head, ...rows].map((row) => row.map((cell) => cell.replaceAll('|', '\\|')))
+  const widths = head.map((_, i) => Math.max(3, ...cells.map((row) => row[i]?.length ?? 0)))
+  const line = (row: string[]): string => `| ${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(' | ')} |`
+  const [first = [], ...rest] = cells
+  return [line(first), line(widths.map((width) => '-'.repeat(width))), ...rest.map(line)].join('\n')
+}
+
+function metricsTable({ report }: Results): string {
+  return table(
+    ['metric', 'median', 'spread', 'runs', 'backend', 'threads'],
+    report.metrics.map((one) => [
+      `\`${one.metric}\``,
+      readable(one.value, one.unit),
+      percent(one.spread),
+      String(one.repetitions),
+      one.backend,
+      one.threads === 0 ? '-' : String(one.threads),
+    ]),
+  )
+}
+
+/** Each race in one row per runner; the first runner is the addon, the others stand beside it. */
+function racesTable({ races }: Results): string {
+  const rows = races.flatMap(({ subject, runners }) =>
+    runners.map((one, i) => [
+      i === 0 ? subject : '',
+      one.name,
+      seconds(one.seconds),
+      percent(one.spread),
+      i === 0 ? '1' : (one.seconds / (runners[0]?.seconds ?? Number.NaN)).toPrecision(3),
+    ]),
+  )
+  return table(['what', 'by', 'median', 'spread', 'times as long'], rows)
+}
+
+/** The text between the markers. */
+export function measuredText(results: Results): string {
+  const { machine, settings, createdAt, noise } = results.report
+  const warnings = noise.warnings.length === 0 ? '' : ` The machine was noisy: ${noise.warnings.join('; ')}.`
+  const devices = machine.devices
+    .filter(({ id }) => id !== 'cpu')
+    .map(({ id, name, driver }) => `${id} is ${name}${driver === null ? '' : ` (driver ${driver})`}`)
+  return [
+    `Measured on ${new Date(createdAt).toISOString().slice(0, 10)} at commit \`${machine.commit?.slice(0, 12) ?? 'unknown'}\` on ${machine.cpu}, ${machine.cores} cores${machine.virtual ? ' of a virtual machine' : ''}, ${(machine.memoryBytes / 2 ** 30).toFixed(0)} GiB, ${machine.system}, Node ${machine.node}; clock ${noise.clockFirst.toFixed(2)} GHz.${devices.length === 0 ? '' : ` ${devices.join('; ')}.`}${warnings}`,
+    `Commands: ${results.commands.map((one) => `\`${one}\``).join(', ')}; ${settings.seconds} s for each figure. Every answer was checked before it was timed.`,
+    '',
+    metricsTable(results),
+    '',
+    ...(results.races.length === 0 ? [] : [racesTable(results), '']),
+  ].join('\n')
+}
+
+/** The README with the part between the markers replaced. @throws Error when the markers are not there once each, in order */
+export function withMeasured(readme: string, results: Results): string {
+  const [before, rest, more] = readme.split(BEGIN)
+  const [, after, again] = rest?.split(END) ?? []
+  if (before === undefined || after === undefined || more !== undefined || again !== undefined)
+    throw new Error(`the README needs one ${BEGIN} and one ${END} behind it`)
+  return `${before}${BEGIN}\n\n${measuredText(results)}\n${END}${after}`
+}

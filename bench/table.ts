@@ -1,0 +1,85 @@
+/**
+ * Measures everything and writes the README's table: `node bench/table.ts` runs `taumesh bench all` and every bench file,
+ * keeps what they measured in bench/results.json and writes the table from it. `--from-results` only writes the table again;
+ * `--seconds S` is the time of each figure; further words choose bench files.
+ */
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import type { BenchReportView } from '../src/protocol/views/bench.ts'
+import { withMeasured, type Race, type Results } from './readme-table.ts'
+
+const root = join(import.meta.dirname, '..')
+const RESULTS = join(root, 'bench/results.json')
+const README = join(root, 'README.md')
+const { values, positionals } = parseArgs({
+  options: { 'from-results': { type: 'boolean' }, seconds: { type: 'string', default: '2' }, readme: { type: 'string', default: README } },
+  allowPositionals: true,
+})
+
+/** What vitest's JSON reporter writes of benches; times in ms. */
+interface VitestReport {
+  testResults: {
+    name: string
+    assertionResults: {
+      status: string
+      fullName: string
+      benchmarks?: { name: string; tasks: { name: string; latency: { p50: number; p75: number; min: number } }[] }[]
+    }[]
+  }[]
+}
+
+function run(args: string[]): void {
+  console.log(`node ${args.join(' ')}`)
+  const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' })
+  if (status !== 0) throw new Error(`node ${args.join(' ')} ended with ${status}`)
+}
+
+function races(report: VitestReport): Race[] {
+  return report.testResults.flatMap(({ assertionResults }) =>
+    assertionResults.flatMap(({ fullName, benchmarks = [] }) =>
+      benchmarks.map(({ tasks }) => ({
+        subject: fullName,
+        runners: tasks.map(({ name, latency }) => ({
+          name,
+          seconds: latency.p50 / 1_000,
+          // Of the half of the runs around the median: the slowest runs tell of the machine.
+          spread: (latency.p75 - latency.min) / 2 / latency.p50,
+        })),
+      })),
+    ),
+  )
+}
+
+function measure(): Results {
+  const scratch = mkdtempSync(join(tmpdir(), 'taumesh-table-'))
+  try {
+    const [reportFile, racesFile] = [join(scratch, 'report.json'), join(scratch, 'races.json')]
+    run(['src/cli/main.ts', 'bench', 'all', '--seconds', values.seconds, '--no-keep', '--report', reportFile])
+    run([
+      'node_modules/vitest/vitest.mjs',
+      ...['bench', '--run', '-c', 'test/vitest.config.ts', '--maxWorkers=1'],
+      ...['--reporter=default', '--reporter=json', `--outputFile.json=${racesFile}`],
+      ...positionals,
+    ])
+    const {
+      proofs: _proofs,
+      signature: _signature,
+      challenge: _challenge,
+      ...report
+    } = JSON.parse(readFileSync(reportFile, 'utf8')) as BenchReportView
+    const found = races(JSON.parse(readFileSync(racesFile, 'utf8')) as VitestReport).filter(({ runners }) => runners.length > 1)
+    if (found.length === 0) throw new Error('no bench compared anything')
+    const commands = [`taumesh bench all --seconds ${values.seconds}`, ['npm run bench', ...positionals].join(' -- ')]
+    return { commands, report, races: found }
+  } finally {
+    rmSync(scratch, { recursive: true, force: true })
+  }
+}
+
+if (values['from-results'] !== true) writeFileSync(RESULTS, `${JSON.stringify(measure(), null, 2)}\n`)
+const results = JSON.parse(readFileSync(RESULTS, 'utf8')) as Results
+writeFileSync(values.readme, withMeasured(readFileSync(values.readme, 'utf8'), results))
+console.log(`wrote ${values.readme}`)
