@@ -60,8 +60,13 @@ function measure(): Results {
     run(['src/cli/main.ts', 'bench', 'all', '--seconds', values.seconds, '--no-keep', '--report', reportFile])
     run([
       'node_modules/vitest/vitest.mjs',
-      ...['bench', '--run', '-c', 'test/vitest.config.ts', '--maxWorkers=1'],
-      ...['--reporter=default', '--reporter=json', `--outputFile.json=${racesFile}`],
+      'bench',
+      '--run',
+      '--config=test/vitest.config.ts',
+      '--maxWorkers=1',
+      '--reporter=default',
+      '--reporter=json',
+      `--outputFile.json=${racesFile}`,
       ...positionals,
     ])
     const {

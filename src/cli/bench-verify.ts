@@ -8,15 +8,20 @@ import { openCompute } from '../node/compute.ts'
 import { NodeError } from '../protocol/errors.ts'
 import { decodeSs58 } from '../protocol/ss58.ts'
 import { readable } from './bench-text.ts'
-import { integer, jsonOption } from './flags.ts'
+import { BENCH_SUBJECTS } from '../protocol/views/bench.ts'
+import { askNode, type Asked } from './bench-ask.ts'
+import { connect, dataOption, integer, jsonOption, nodeOption, type NodeCommandOptions } from './flags.ts'
 import { print, table } from './output.ts'
 
-interface VerifyCommandOptions {
+interface VerifyCommandOptions extends NodeCommandOptions {
+  ask?: boolean
+  subject: string
+  seconds: number
+  backend?: string
   issue?: string
   challenge?: string
   tolerance: number
   hotkey?: string
-  json?: boolean
 }
 
 function address(text: string): string {
@@ -51,24 +56,31 @@ function verdictText({ ok, report, signedBy, wrong, elapsed, explained, metrics 
   ].join('\n')
 }
 
-/** Before the report is looked at, so that the time it takes to check is not counted against it. */
-async function verify(path: string | undefined, options: VerifyCommandOptions): Promise<void> {
+/** A report from a file, against the challenge kept in another. */
+function fromFiles(path: string | undefined, file: string | undefined): Asked {
+  // Before the report is read, so that the time it takes is not counted against it.
   const now = Date.now()
+  if (path === undefined || file === undefined)
+    throw new NodeError('CLI_USAGE', {
+      detail: 'verify needs a report and --challenge FILE, or --issue FILE, or --ask',
+      command: 'bench verify ',
+    })
+  readChallenge(file)
+  const report = readReportFile(path)
+  const { challenge, issuedAt, receivedAt } = useChallenge(file, reportId(report), now)
+  return { report, challenge, issuedAt, receivedAt }
+}
+
+async function verify(path: string | undefined, options: VerifyCommandOptions): Promise<void> {
   if (options.issue !== undefined) {
-    const { challenge, issuedAt } = issueChallenge(options.issue, now)
+    const { challenge, issuedAt } = issueChallenge(options.issue, Date.now())
     print(options.json, { challenge, issuedAt }, challenge)
     return
   }
-  if (path === undefined || options.challenge === undefined)
-    throw new NodeError('CLI_USAGE', { detail: 'verify needs a report and --challenge FILE (or --issue FILE)', command: 'bench verify ' })
-  readChallenge(options.challenge)
-  const report = readReportFile(path)
-  const { challenge, issuedAt, receivedAt } = useChallenge(options.challenge, reportId(report), now)
-  const verdict = await verifyReport(
-    report,
-    { challenge, issuedAt, receivedAt, tolerance: options.tolerance / 100, hotkey: options.hotkey },
-    openCompute(),
-  )
+  const { subject, seconds, backend } = options
+  const { report, ...times } =
+    options.ask === true ? await askNode(connect(options), { subject, seconds, backend }) : fromFiles(path, options.challenge)
+  const verdict = await verifyReport(report, { ...times, tolerance: options.tolerance / 100, hotkey: options.hotkey }, openCompute())
   print(options.json, verdict, () => verdictText(verdict))
   if (!verdict.ok) process.exitCode = 1
 }
@@ -84,6 +96,12 @@ export function benchVerifyCommand(bench: Command): void {
       new Option('--tolerance <percent>', 'how far the proven figure may be below the claimed one').argParser(integer(0, 99)).default(25),
     )
     .addOption(new Option('--hotkey <address>', 'who must have signed').argParser(address))
+    .addOption(new Option('--ask', 'have a running node measure under a fresh challenge, and verify its report'))
+    .addOption(new Option('--subject <name>', 'what the node measures').choices([...BENCH_SUBJECTS, 'all']).default('pow'))
+    .addOption(new Option('--seconds <s>', 'time of each of its figures').argParser(integer(1, 600)).default(20))
+    .addOption(new Option('--backend <name>', 'one of its solvers or devices alone'))
+    .addOption(nodeOption())
+    .addOption(dataOption())
     .addOption(jsonOption())
     .action(verify)
 }

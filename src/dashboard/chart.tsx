@@ -22,6 +22,8 @@ interface ChartProps {
 const HEIGHT = 190
 /** Axis labels that fit: 301.2K, 1.5M. */
 const tick = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 6 })
+/** Steps of an axis that counts: nothing is between one and two. */
+const WHOLE = [1, 2, 5, 10, 20, 50, 100]
 const css = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim()
 
 export function Chart({ title, unit, xs, axis, lines, points = false }: ChartProps) {
@@ -44,7 +46,7 @@ export function Chart({ title, unit, xs, axis, lines, points = false }: ChartPro
           scales: { x: { time: false } },
           cursor: { drag: { x: false, y: false } },
           axes: [
-            { stroke: ink, grid, ticks: grid, size: 32 },
+            { stroke: ink, grid, ticks: grid, size: 32, ...(points ? { incrs: WHOLE } : {}) },
             { stroke: ink, grid, ticks: grid, size: 64, values: (_plot, splits) => splits.map((value) => tick.format(value)) },
           ],
           series: [

@@ -14,120 +14,146 @@ const dashboard = 'dist/dashboard'
 const screenshots = process.env['TAUMESH_SCREENSHOTS']
 const RUN_MS = 60_000
 
-describe.skipIf(executablePath === undefined || !existsSync(join(dashboard, 'index.html')))('bench page (needs Chromium and a built dashboard)', () => {
-  const faults: string[] = []
-  let server: Api
-  let browser: Browser
-  let url = ''
-  let token = ''
+describe.skipIf(executablePath === undefined || !existsSync(join(dashboard, 'index.html')))(
+  'bench page (needs Chromium and a built dashboard)',
+  () => {
+    const faults: string[] = []
+    let server: Api
+    let browser: Browser
+    let url = ''
+    let token = ''
 
-  const open = async (options: { colorScheme?: 'light' | 'dark'; width?: number } = {}): Promise<Page> => {
-    const page = await browser.newPage({
-      colorScheme: options.colorScheme ?? 'light',
-      viewport: { width: options.width ?? 1_280, height: 900 },
-    })
-    page.on('pageerror', (error) => faults.push(error.message))
-    page.on('console', (message) => {
-      if (message.type() === 'error') faults.push(message.text())
-    })
-    await page.goto(`${url}/#bench`)
-    await page.getByRole('heading', { name: 'Measure this machine' }).waitFor()
-    return page
-  }
-  const withToken = async (page: Page): Promise<void> => {
-    await page.locator('input[type=password]').fill(token)
-    await page.getByRole('button', { name: 'Use token' }).click()
-  }
-  const look = async (page: Page, name: string): Promise<void> => {
-    if (screenshots === undefined) return
-    mkdirSync(screenshots, { recursive: true })
-    await page.screenshot({ path: join(screenshots, `${name}.png`), fullPage: true })
-  }
-  const measure = async (page: Page): Promise<void> => {
-    await page.getByLabel('subject').selectOption('signature')
-    await page.getByRole('button', { name: 'Measure', exact: true }).click()
-    await page.getByRole('status').filter({ hasText: 'done, 2 figures' }).waitFor({ timeout: RUN_MS })
-  }
-
-  beforeAll(async () => {
-    const bench = benchService({ dataFolder: temporaryFolder() })
-    server = await api({ host: '127.0.0.1', port: 0, hosts: [], dashboard: join(process.cwd(), dashboard) }, apiParts({ bench }))
-    token = await server.tokens.create({ role: 'operator', coldkey: bob, expiresAt: Date.now() + 3_600_000 })
-    url = await server.listen()
-    browser = await chromium.launch({ ...(executablePath === undefined ? {} : { executablePath }), args: ['--no-sandbox'] })
-  }, RUN_MS)
-  afterAll(async () => {
-    await browser.close()
-    await server.close()
-  })
-
-  test('measuring needs the token, shows its figures live, and leaves a report', async () => {
-    const page = await open()
-    expect(await page.getByRole('button', { name: 'Measure', exact: true }).isDisabled()).toBe(true)
-    await withToken(page)
-    await page.getByLabel('subject').selectOption('signature')
-    await page.getByRole('button', { name: 'Measure', exact: true }).click()
-    await page.getByRole('status').filter({ hasText: /measuring signature\.\w+\.verify, 1 figure so far/ }).waitFor({ timeout: RUN_MS })
-    await look(page, 'running')
-    await page.getByRole('status').filter({ hasText: 'done, 2 figures' }).waitFor({ timeout: RUN_MS })
-    const rows = page.getByRole('region', { name: 'Figures of the last measurement' }).locator('tbody tr')
-    expect(await rows.allTextContents()).toEqual([
-      expect.stringMatching(/^signature\.ed25519\.verify[\d.]+ k\/s± [\d.]+ %\d+cpu\d+/),
-      expect.stringMatching(/^signature\.sr25519\.verify[\d.]+ k\/s± [\d.]+ %\d+cpu\d+/),
-    ])
-    await page.getByRole('button', { name: /^show report/ }).waitFor()
-    await page.close()
-  }, RUN_MS)
-
-  test('a running measurement is seen by another page and cancelled there', async () => {
-    const [first, second] = [await open(), await open()]
-    await withToken(first)
-    await first.getByLabel('subject').selectOption('pow')
-    await first.getByLabel('seconds of each figure').selectOption('30')
-    await first.getByRole('button', { name: 'Measure', exact: true }).click()
-    await first.getByRole('button', { name: 'Cancel' }).waitFor()
-    await withToken(second)
-    await second.getByRole('button', { name: 'Cancel' }).click()
-    for (const page of [first, second]) {
-      await page.getByRole('status').filter({ hasText: 'cancelled, 0 figures' }).waitFor()
-      await page.close()
+    const open = async (options: { colorScheme?: 'light' | 'dark'; width?: number } = {}): Promise<Page> => {
+      const page = await browser.newPage({
+        colorScheme: options.colorScheme ?? 'light',
+        viewport: { width: options.width ?? 1_280, height: 900 },
+      })
+      page.on('pageerror', (error) => faults.push(error.message))
+      page.on('console', (message) => {
+        if (message.type() === 'error') faults.push(message.text())
+      })
+      await page.goto(`${url}/#bench`)
+      await page.getByRole('heading', { name: 'Measure this machine' }).waitFor()
+      return page
     }
-  }, RUN_MS)
-
-  test('the second report is compared with the first, and both are in the chart, by keyboard alone', async () => {
-    const page = await open()
-    await withToken(page)
-    await measure(page)
-    await expect.poll(() => page.getByRole('button', { name: /^show report/ }).count()).toBe(2)
-    const verdicts = page.locator('.verdict')
-    await verdicts.nth(1).waitFor()
-    expect(await verdicts.allTextContents()).toEqual([expect.stringMatching(/faster|slower|within noise/), expect.any(String)])
-    await page.getByLabel('metric').selectOption('signature.sr25519.verify')
-    await page.getByRole('img', { name: /^signature\.sr25519\.verify: cpu [\d.]+/ }).waitFor()
-    await page.getByRole('button', { name: /^show report/ }).first().focus()
-    await page.keyboard.press('Enter')
-    await page.getByRole('region', { name: /^Figures of report/ }).waitFor()
-    await look(page, 'light')
-    await page.getByRole('link', { name: 'Network' }).focus()
-    await page.keyboard.press('Enter')
-    await page.getByRole('heading', { name: /^Ask the mixture/ }).waitFor()
-    await page.close()
-  }, RUN_MS)
-
-  test('light and dark differ, and on a phone nothing but tables scrolls sideways', async () => {
-    const grounds: string[] = []
-    for (const colorScheme of ['light', 'dark'] as const) {
-      const page = await open({ colorScheme, width: 390 })
-      await page.locator('.verdict').first().waitFor()
-      grounds.push(await page.evaluate<string>('getComputedStyle(document.documentElement).backgroundColor'))
-      expect(await page.evaluate<number>('document.documentElement.scrollWidth')).toBeLessThanOrEqual(390)
-      await look(page, `phone-${colorScheme}`)
-      await page.close()
+    const withToken = async (page: Page): Promise<void> => {
+      await page.locator('input[type=password]').fill(token)
+      await page.getByRole('button', { name: 'Use token' }).click()
     }
-    expect(grounds[0]).not.toBe(grounds[1])
-  }, RUN_MS)
+    const look = async (page: Page, name: string): Promise<void> => {
+      if (screenshots === undefined) return
+      mkdirSync(screenshots, { recursive: true })
+      await page.screenshot({ path: join(screenshots, `${name}.png`), fullPage: true })
+    }
+    const measure = async (page: Page): Promise<void> => {
+      await page.getByLabel('subject').selectOption('signature')
+      await page.getByRole('button', { name: 'Measure', exact: true }).click()
+      await page.getByRole('status').filter({ hasText: 'done, 2 figures' }).waitFor({ timeout: RUN_MS })
+    }
 
-  test('the page met no error in all of this', () => {
-    expect(faults).toEqual([])
-  })
-})
+    beforeAll(async () => {
+      const bench = benchService({ dataFolder: temporaryFolder() })
+      server = await api({ host: '127.0.0.1', port: 0, hosts: [], dashboard: join(process.cwd(), dashboard) }, apiParts({ bench }))
+      token = await server.tokens.create({ role: 'operator', coldkey: bob, expiresAt: Date.now() + 3_600_000 })
+      url = await server.listen()
+      browser = await chromium.launch({ ...(executablePath === undefined ? {} : { executablePath }), args: ['--no-sandbox'] })
+    }, RUN_MS)
+    afterAll(async () => {
+      await browser.close()
+      await server.close()
+    })
+
+    test(
+      'measuring needs the token, shows its figures live, and leaves a report',
+      async () => {
+        const page = await open()
+        expect(await page.getByRole('button', { name: 'Measure', exact: true }).isDisabled()).toBe(true)
+        await withToken(page)
+        await page.getByLabel('subject').selectOption('signature')
+        await page.getByRole('button', { name: 'Measure', exact: true }).click()
+        await page
+          .getByRole('status')
+          .filter({ hasText: /measuring signature\.\w+\.verify, 1 figure so far/ })
+          .waitFor({ timeout: RUN_MS })
+        await look(page, 'running')
+        await page.getByRole('status').filter({ hasText: 'done, 2 figures' }).waitFor({ timeout: RUN_MS })
+        const rows = page.getByRole('region', { name: 'Figures of the last measurement' }).locator('tbody tr')
+        expect(await rows.allTextContents()).toEqual([
+          expect.stringMatching(/^signature\.ed25519\.verify[\d.]+ k\/s± [\d.]+ %\d+cpu\d+/),
+          expect.stringMatching(/^signature\.sr25519\.verify[\d.]+ k\/s± [\d.]+ %\d+cpu\d+/),
+        ])
+        await page.getByRole('button', { name: /^show report/ }).waitFor()
+        await page.close()
+      },
+      RUN_MS,
+    )
+
+    test(
+      'a running measurement is seen by another page and cancelled there',
+      async () => {
+        const [first, second] = [await open(), await open()]
+        await withToken(first)
+        await first.getByLabel('subject').selectOption('pow')
+        await first.getByLabel('seconds of each figure').selectOption('30')
+        await first.getByRole('button', { name: 'Measure', exact: true }).click()
+        await first.getByRole('button', { name: 'Cancel' }).waitFor()
+        await withToken(second)
+        await second.getByRole('button', { name: 'Cancel' }).click()
+        for (const page of [first, second]) {
+          await page.getByRole('status').filter({ hasText: 'cancelled, 0 figures' }).waitFor()
+          expect(await page.getByRole('button', { name: 'Measure', exact: true }).isEnabled()).toBe(true)
+          await page.close()
+        }
+      },
+      RUN_MS,
+    )
+
+    test(
+      'the second report is compared with the first, and both are in the chart, by keyboard alone',
+      async () => {
+        const page = await open()
+        await withToken(page)
+        await measure(page)
+        await expect.poll(() => page.getByRole('button', { name: /^show report/ }).count()).toBe(2)
+        const verdicts = page.locator('.verdict')
+        await verdicts.nth(1).waitFor()
+        expect(await verdicts.allTextContents()).toEqual([expect.stringMatching(/faster|slower|within noise/), expect.any(String)])
+        await page.getByLabel('metric').selectOption('signature.sr25519.verify')
+        await page.getByRole('img', { name: /^signature\.sr25519\.verify: cpu [\d.]+/ }).waitFor()
+        await page
+          .getByRole('button', { name: /^show report/ })
+          .first()
+          .focus()
+        await page.keyboard.press('Enter')
+        await page.getByRole('region', { name: /^Figures of report/ }).waitFor()
+        await look(page, 'light')
+        await page.getByRole('link', { name: 'Network' }).focus()
+        await page.keyboard.press('Enter')
+        await page.getByRole('heading', { name: /^Ask the mixture/ }).waitFor()
+        await page.close()
+      },
+      RUN_MS,
+    )
+
+    test(
+      'light and dark differ, and on a phone nothing but tables scrolls sideways',
+      async () => {
+        const grounds: string[] = []
+        for (const colorScheme of ['light', 'dark'] as const) {
+          const page = await open({ colorScheme, width: 390 })
+          await page.locator('.verdict').first().waitFor()
+          grounds.push(await page.evaluate<string>('getComputedStyle(document.documentElement).backgroundColor'))
+          expect(await page.evaluate<number>('document.documentElement.scrollWidth')).toBeLessThanOrEqual(390)
+          await look(page, `phone-${colorScheme}`)
+          await page.close()
+        }
+        expect(grounds[0]).not.toBe(grounds[1])
+      },
+      RUN_MS,
+    )
+
+    test('the page met no error in all of this', () => {
+      expect(faults).toEqual([])
+    })
+  },
+)

@@ -89,6 +89,7 @@ export function fakeLedger(submitted: Uint8Array[] = []): Ledger & { publish(blo
     blocks: () => [],
     receipt: () => null,
     history: () => [],
+    epochs: () => [],
   }
   return {
     chain: { id: 'taumesh-test', genesis: Buffer.from(hex('11'), 'hex'), kind: 'local' },

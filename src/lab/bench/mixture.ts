@@ -1,6 +1,7 @@
 /** The mixture: exact Shapley values, the codec of leaves. Contributions must add up; distributions must be as the twin decodes them. */
 import { mixtureReference } from '../../native/reference/mixture.ts'
 import { demand, type BenchContext, type Found, type Subject } from './measure.ts'
+import { measurePeers } from './mixture-peers.ts'
 import { codecLeaves, game, GAME_POSITIONS, GAMES, stepKinds } from './step-kinds.ts'
 import { measureSteps } from './steps.ts'
 
@@ -30,4 +31,6 @@ export const mixture: Subject = async function* (context): AsyncGenerator<Found>
     else await checkGame(context, Number(/\d+/.exec(name)?.[0]))
     yield await measureSteps(context, step)
   }
+  context.onBegin('mixture.peers')
+  yield await measurePeers(context)
 }

@@ -1,5 +1,5 @@
 /** What `taumesh bench` measures, by subject. Each checks its answers before the clock starts and throws when one is wrong. */
-import { BENCH_SUBJECTS } from '../../protocol/views/bench.ts'
+import type { BENCH_SUBJECTS } from '../../protocol/views/bench.ts'
 import { consensus } from './consensus.ts'
 import { expert } from './expert.ts'
 import { matmul } from './matmul.ts'

@@ -1,11 +1,13 @@
 /** Measuring in a process of its own, as a node does it, and as the command line does it. */
 import { execFile } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
+import { api } from '../../../src/api/server.ts'
 import { benchService } from '../../../src/lab/bench/service.ts'
 import type { BenchEvent } from '../../../src/protocol/ports/bench.ts'
+import { apiParts, bob } from '../../support/api-parts.ts'
 import { temporaryFolder } from '../../support/folders.ts'
 
 test('a run tells its figures as they come, and its report is kept', async () => {
@@ -90,4 +92,27 @@ test('the commands: challenge, signed report, verification, history, comparison'
     [1, 'same'],
     [1, 'same'],
   ])
+}, 120_000)
+
+test('a running node proves its rate to whoever asks', async () => {
+  const data = temporaryFolder()
+  const server = await api(
+    { host: '127.0.0.1', port: 0, hosts: [], dashboard: null },
+    apiParts({ bench: benchService({ dataFolder: data }) }),
+  )
+  try {
+    const token = await server.tokens.create({ role: 'operator', coldkey: bob, expiresAt: Date.now() + 60_000 })
+    writeFileSync(join(data, 'api.token'), token)
+    const node = await server.listen()
+    const asked = ['--ask', '--node', node, '--data', data, '--seconds', '4', '--backend', 'portable', '--tolerance', '80']
+    const { stdout, code } = await cli('verify', ...asked, '--json')
+    expect(JSON.parse(stdout)).toMatchObject({
+      ok: true,
+      wrong: [],
+      metrics: [{ metric: 'pow.hashrate', status: 'proven' }, { status: 'proven' }],
+    })
+    expect(code).toBe(0)
+  } finally {
+    await server.close()
+  }
 }, 120_000)

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { checkSeals, detection } from '../../../src/lab/bench/seal-check.ts'
 import { measureSeals } from '../../../src/lab/bench/seal-search.ts'
+import { measurePeers } from '../../../src/lab/bench/mixture-peers.ts'
 import { stepKinds } from '../../../src/lab/bench/step-kinds.ts'
 import { checkSteps, measureSteps, type Step } from '../../../src/lab/bench/steps.ts'
 import { loadAddon } from '../../../src/native/addon.ts'
@@ -98,4 +99,15 @@ describe('steps', () => {
     expect(await wrongOf(honest.proof, { ...honest.metric, repetitions: honest.metric.repetitions + 1 })).toMatch(/as many links/)
     expect(await wrongOf(honest.proof, honest.metric, seedOf('another'))).toMatch(/does not begin/)
   })
+})
+
+test('peers are judged as a validator does it, honest and lying ones, before they are timed', async () => {
+  const { metric } = await measurePeers(benchContext())
+  expect(metric).toMatchObject({ metric: 'mixture.peers', unit: '1/min', threads: 1, checked: true })
+  expect(metric.value).toBeGreaterThan(60)
+})
+
+test('nothing is timed whose answer is wrong', async () => {
+  const wrong = { ...compute.mixture, checkReveal: () => ({ status: 'ok', lastClaim: 0 }) as const }
+  await expect(measurePeers(benchContext({ compute: { ...compute, mixture: wrong } }))).rejects.toMatchObject({ code: 'LAB_BENCH_WRONG' })
 })

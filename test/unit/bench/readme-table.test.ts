@@ -1,0 +1,79 @@
+/** The README's measured part: made of results alone, between its markers, the same when it is made again. */
+import { expect, test } from 'vitest'
+import { BEGIN, END, withMeasured, type Results } from '../../../bench/readme-table.ts'
+
+const results: Results = {
+  commands: ['taumesh bench all'],
+  report: {
+    format: 1,
+    createdAt: Date.UTC(2026, 0, 2),
+    machine: {
+      id: 'ab'.repeat(8),
+      cpu: 'a processor',
+      cores: 2,
+      features: [],
+      memoryBytes: 24 * 2 ** 30,
+      arch: 'x64',
+      system: 'Linux 6.1',
+      virtual: true,
+      devices: [{ id: 'cuda:0', name: 'a card', memoryBytes: null, driver: '570' }],
+      node: 'v24',
+      version: '0.1.0',
+      addon: null,
+      commit: 'c0ffee'.repeat(6),
+    },
+    settings: { subject: 'all', backend: null, threads: 2, seconds: 2 },
+    metrics: [
+      {
+        metric: 'pow.verify',
+        unit: '1/s',
+        value: 1_234_567,
+        backend: 'cpu',
+        threads: 1,
+        spread: 0.0123,
+        checked: true,
+        repetitions: 99,
+        seconds: 2,
+        warnings: [],
+      },
+    ],
+    noise: { load: 0, steal: 0, others: 0.5, clockFirst: 3.5, clockLowest: 3.5, warnings: ['other processes used 50.0 % of the CPU time'] },
+    elapsedSeconds: 3,
+  },
+  races: [
+    {
+      subject: 'seals',
+      runners: [
+        { name: 'addon', seconds: 0.001, spread: 0.01 },
+        { name: 'a|rival', seconds: 0.0025, spread: 0.02 },
+      ],
+    },
+  ],
+}
+
+test('figures, machine, commit, command and noise stand between the markers, and nothing else changes', () => {
+  const readme = `before\n${BEGIN}\nold figures\n${END}\nafter\n`
+  const written = withMeasured(readme, results)
+  expect(written.startsWith(`before\n${BEGIN}\n`)).toBe(true)
+  expect(written.endsWith(`${END}\nafter\n`)).toBe(true)
+  for (const part of [
+    '1.235 M/s',
+    '± 1.2 %',
+    '2026-01-02',
+    'c0ffeec0ffee',
+    'a processor',
+    'taumesh bench all',
+    'cuda:0 is a card',
+    '50.0 %',
+    'a\\|rival',
+    '2.50',
+  ])
+    expect(written).toContain(part)
+  expect(written).not.toContain('old figures')
+  expect(withMeasured(written, results)).toBe(written)
+})
+
+test('a README without its markers, or with two of them, is not touched', () => {
+  for (const readme of ['', BEGIN, END, `${END}${BEGIN}`, `${BEGIN}${END}${BEGIN}${END}`])
+    expect(() => withMeasured(readme, results)).toThrow(/needs one/)
+})
