@@ -50,7 +50,8 @@ export function valuesOf(dtype: Dtype, factor: Factor): Float32Array | Int8Array
  */
 export function nextFactor(dtype: Dtype, product: Product, k: number): Factor {
   if (dtype === 'int8') {
-    const shift = Math.max(0, Math.round(Math.log2((Math.sqrt(k) * INT8_DEVIATION ** 2) / 64)))
+    // A deviation of at least the range: what is wrapped fills it evenly.
+    const shift = Math.max(0, Math.floor(Math.log2((Math.sqrt(k) * INT8_DEVIATION ** 2) / 128)))
     const out = new Int8Array(product.length)
     for (let i = 0; i < out.length; i++) out[i] = (product[i] ?? 0) >> shift
     return out
