@@ -1,0 +1,83 @@
+/**
+ * `node test/sanitize/run.ts [address|thread]`: the crates' own tests under a sanitizer, after it has found a planted bug of
+ * its kind. Prints one JSON line and exits 1 where anything is reported. Linux on x64 only; elsewhere it says so and exits 0.
+ */
+import { spawnSync } from 'node:child_process'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+
+const root = join(import.meta.dirname, '..', '..')
+const triple = 'x86_64-unknown-linux-gnu'
+
+interface Kind {
+  bug: string
+  finds: RegExp
+  /** Packages whose tests it runs. */
+  packages: string[]
+  options: Record<string, string>
+  /** More for rustc. */
+  flags?: string[]
+}
+const kinds: Record<string, Kind> = {
+  // Every crate with `unsafe` code, and the fuzzer's corpus through all of them.
+  address: {
+    bug: 'use-after-free',
+    finds: /AddressSanitizer: heap-use-after-free/,
+    packages: ['consensus', 'mixture', 'signature@0.1.0', 'tensor', 'pow', 'expert', 'fuzz'],
+    options: { ASAN_OPTIONS: 'detect_leaks=0' },
+  },
+  // The crate whose threads are its own. rayon's queues order memory by fences, which this sanitizer cannot see.
+  thread: {
+    bug: 'race',
+    finds: /ThreadSanitizer: data race/,
+    packages: ['pow'],
+    options: { TSAN_OPTIONS: 'halt_on_error=1' },
+    // The standard library comes without this sanitizer; its locks and joins are calls of libc that it knows.
+    flags: ['-Cunsafe-allow-abi-mismatch=sanitizer'],
+  },
+}
+
+function run(command: string, args: string[], env: Record<string, string>): { status: number | null; output: string } {
+  const { status, stdout, stderr } = spawnSync(command, args, {
+    cwd: root,
+    env: { ...process.env, RUSTC_BOOTSTRAP: '1', ...env },
+    encoding: 'utf8',
+    maxBuffer: 64 << 20,
+  })
+  return { status, output: `${stdout}\n${stderr}` }
+}
+
+function sanitize(name: string, kind: Kind): boolean {
+  const at = join(root, 'target', 'sanitize', name)
+  const flags = [`-Zsanitizer=${name}`, ...(kind.flags ?? [])]
+  mkdirSync(at, { recursive: true })
+  const planted = join(at, 'planted')
+  const built = run(
+    'rustc',
+    ['--edition', '2024', '-g', ...flags, '--target', triple, '-o', planted, join(import.meta.dirname, 'planted.rs')],
+    {},
+  )
+  if (built.status !== 0) throw new Error(`the planted bug does not build: ${built.output.slice(-2_000)}`)
+  const caught = run(planted, [kind.bug], kind.options)
+  if (caught.status === 0 || !kind.finds.test(caught.output)) throw new Error(`${name}: the planted ${kind.bug} was not found`)
+
+  const packages = kind.packages.flatMap((one) => ['-p', one])
+  const target = ['--release', '--target', triple, '--target-dir', at, '--locked']
+  const tests = run('cargo', ['test', ...target, ...packages, '--lib', '--tests'], {
+    RUSTFLAGS: [...flags, '-Ccodegen-units=16'].join(' '),
+    CARGO_PROFILE_RELEASE_LTO: 'off',
+    CARGO_PROFILE_RELEASE_DEBUG: 'line-tables-only',
+    ...kind.options,
+  })
+  const passed = [...tests.output.matchAll(/test result: \w+\. (\d+) passed/g)].reduce((sum, [, count]) => sum + Number(count), 0)
+  console.log(JSON.stringify({ suite: `sanitize ${name}`, planted: 'found', passed, ok: tests.status === 0 }))
+  if (tests.status !== 0) process.stderr.write(tests.output.slice(-8_000))
+  return tests.status === 0 && passed > 0
+}
+
+const asked = process.argv[2]
+const chosen = Object.entries(kinds).filter(([name]) => asked === undefined || asked === name)
+if (chosen.length === 0) throw new Error(`no sanitizer named ${asked}: one of ${Object.keys(kinds).join(', ')}`)
+if (process.platform !== 'linux' || process.arch !== 'x64') {
+  console.log(JSON.stringify({ suite: 'sanitize', skipped: 'sanitizers are set up for Linux on x64 only' }))
+} else process.exitCode = chosen.every(([name, kind]) => sanitize(name, kind)) ? 0 : 1
