@@ -47,6 +47,21 @@ DEVICE u64 rotate_left(u64 lane, u32 n) {
   return out;
 }
 
+/// A function of three lanes, named by its truth table as `lop3` wants it: one instruction per half. Left to itself the
+/// compiler regroups exclusive ors across rounds, and loses that.
+#define THREE_LANES(name, table)                                                                                        \
+  DEVICE u64 name(u64 a, u64 b, u64 c) {                                                                               \
+    u64 out;                                                                                                           \
+    asm("{ .reg .b32 al, ah, bl, bh, cl, ch; mov.b64 {al, ah}, %1; mov.b64 {bl, bh}, %2; mov.b64 {cl, ch}, %3; "        \
+        "lop3.b32 al, al, bl, cl, " table "; lop3.b32 ah, ah, bh, ch, " table "; mov.b64 %0, {al, ah}; }"                \
+        : "=l"(out)                                                                                                    \
+        : "l"(a), "l"(b), "l"(c));                                                                                     \
+    return out;                                                                                                        \
+  }
+THREE_LANES(xor3, "0x96")
+/// a ^ (~b & c)
+THREE_LANES(chi, "0xd2")
+
 DEVICE u32 shared_address(const void *pointer) {
   u32 address;
   asm("{ .reg .u64 t; cvta.to.shared.u64 t, %1; cvt.u32.u64 %0, t; }" : "=r"(address) : "l"(pointer));

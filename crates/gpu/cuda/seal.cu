@@ -76,46 +76,46 @@ DEVICE void sha256(const Seal &p, u32 w0, u32 s[8]) {
   UNROLL for (int i = 0; i < 8; i++) s[i] += INITIAL[i];
 }
 
-/// Theta: what is mixed into each column of the state.
-DEVICE void theta(const u64 s[25], u64 mix[5]) {
-  u64 c[5];
-  UNROLL for (int x = 0; x < 5; x++) c[x] = s[x] ^ s[x + 5] ^ s[x + 10] ^ s[x + 15] ^ s[x + 20];
-  UNROLL for (int x = 0; x < 5; x++) mix[x] = c[(x + 4) % 5] ^ rotate_left(c[(x + 1) % 5], 1);
+/// The parities of the state's columns.
+DEVICE void parities(const u64 s[25], u64 c[5]) {
+  UNROLL for (int x = 0; x < 5; x++) c[x] = xor3(xor3(s[x], s[x + 5], s[x + 10]), s[x + 15], s[x + 20]);
 }
 
-/// Theta's mixing, rho, pi, chi and iota.
-DEVICE void rest(u64 s[25], const u64 mix[5], u64 constant) {
+/// Theta's mixing by the columns' parities, rho, pi, chi and iota.
+DEVICE void rest(u64 s[25], const u64 c[5], u64 constant) {
   constexpr u32 ROTATIONS[25] = {0, 1, 62, 28, 27, 36, 44, 6, 55, 20, 3, 10, 43, 25, 39, 41, 45, 15, 21, 8, 18, 2, 61, 56, 14};
-  u64 b[25];
+  u64 b[25], turned[5];
+  UNROLL for (int x = 0; x < 5; x++) turned[x] = rotate_left(c[(x + 1) % 5], 1);
   UNROLL for (int y = 0; y < 5; y++)
     UNROLL for (int x = 0; x < 5; x++)
-      b[y + 5 * ((2 * x + 3 * y) % 5)] = rotate_left(s[x + 5 * y] ^ mix[x], ROTATIONS[x + 5 * y]);
+      b[y + 5 * ((2 * x + 3 * y) % 5)] = rotate_left(xor3(s[x + 5 * y], c[(x + 4) % 5], turned[x]), ROTATIONS[x + 5 * y]);
   UNROLL for (int y = 0; y < 25; y += 5)
-    UNROLL for (int x = 0; x < 5; x++) s[y + x] = b[y + x] ^ (~b[y + (x + 1) % 5] & b[y + (x + 2) % 5]);
+    UNROLL for (int x = 0; x < 5; x++) s[y + x] = chi(b[y + x], b[y + (x + 1) % 5], b[y + (x + 2) % 5]);
   s[0] ^= constant;
 }
 
 /// Keccak's first output lane for a message of one SHA-256 digest.
 DEVICE u64 keccak_lane(const Seal &p, const u32 digest[8]) {
-  // Twenty lanes are 0 at first: the compiler drops what follows from that.
-  u64 s[25];
+  u64 s[25], c[5];
   UNROLL for (int i = 0; i < 25; i++) s[i] = 0;
   UNROLL for (int i = 0; i < 4; i++)
-    s[i] = (u64)__builtin_bswap32(digest[2 * i]) | (u64)__builtin_bswap32(digest[2 * i + 1]) << 32;
-  s[4] = 1;
+    c[i] = s[i] = (u64)__builtin_bswap32(digest[2 * i]) | (u64)__builtin_bswap32(digest[2 * i + 1]) << 32;
+  // The padding. No column has more than one lane at first but column 1.
+  c[4] = s[4] = 1;
   s[16] = 1ull << 63;
-  u64 mix[5];
-  theta(s, mix);
-  rest(s, mix, 1);
+  c[1] ^= s[16];
+  rest(s, c, 1);
 #pragma unroll 2
   for (int r = 1; r < 23; r++) {
-    theta(s, mix);
-    rest(s, mix, (u64)p.iota[2 * r] | (u64)p.iota[2 * r + 1] << 32);
+    parities(s, c);
+    rest(s, c, (u64)p.iota[2 * r] | (u64)p.iota[2 * r + 1] << 32);
   }
   // Of the last round lane 0 alone is wanted.
-  theta(s, mix);
-  u64 b0 = s[0] ^ mix[0], b1 = rotate_left(s[6] ^ mix[1], 44), b2 = rotate_left(s[12] ^ mix[2], 43);
-  return b0 ^ (~b1 & b2) ^ 0x8000000080008008ull;
+  parities(s, c);
+  u64 b0 = xor3(s[0], c[4], rotate_left(c[1], 1));
+  u64 b1 = rotate_left(xor3(s[6], c[0], rotate_left(c[2], 1)), 44);
+  u64 b2 = rotate_left(xor3(s[12], c[1], rotate_left(c[3], 1)), 43);
+  return chi(b0, b1, b2) ^ 0x8000000080008008ull;
 }
 
 /// The first eight bytes of the seal of a nonce, as a big-endian number.

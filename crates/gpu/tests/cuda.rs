@@ -182,11 +182,6 @@ fn cuda_products_of_every_type_layout_and_shape_agree_with_binary64() {
 }
 
 #[test]
-fn cuda_int8_sums_are_exact_at_their_largest() {
-    on_cpu(suite::largest_sums);
-}
-
-#[test]
 fn the_committed_ptx_is_what_clang_makes_of_the_kernels() {
     // Another version orders and names things differently: this one alone is compared.
     let compiler = "clang-19";

@@ -19,7 +19,8 @@ fn on_each(check: impl Fn(&str, &mut dyn Device)) {
 
 #[test]
 fn seals_equal_the_portable_definition() {
-    let wanted = std::env::var("TAUMESH_GPU_NONCES").map_or(100_000, |text| text.parse().expect("a number of nonces"));
+    let wanted =
+        std::env::var("TAUMESH_GPU_NONCES").map_or(1_000_000, |text| text.parse().expect("a number of nonces"));
     on_each(|id, device| suite::seals(id, device, wanted));
 }
 

@@ -139,6 +139,9 @@ DEVICE void barrier() { host::wait(host::block.all, host::block.size); }
 DEVICE u32 load_fresh(const u32 *from) { return *from; }
 DEVICE u64 rotate_left(u64 lane, u32 n) { return n == 0 ? lane : lane << n | lane >> (64 - n); }
 
+DEVICE u64 xor3(u64 a, u64 b, u64 c) { return a ^ b ^ c; }
+DEVICE u64 chi(u64 a, u64 b, u64 c) { return a ^ (~b & c); }
+
 DEVICE u32 atomic_min(u32 *to, u32 value) {
   u32 before = *to;
   if (value < before) *to = value;
