@@ -30,6 +30,17 @@ pub enum Way {
     Sparse,
 }
 
+/// How far an epoch is computed; what lies beyond is left empty in its output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Depth {
+    /// Up to step 9: rank, trust, consensus, incentive, validator trust, and who is active and permitted.
+    Scores,
+    /// Dividends, emissions and pruning scores too.
+    Rewards,
+    /// Everything.
+    Bonds,
+}
+
 /// Buffers that one epoch leaves for the next, and how it is computed.
 #[derive(Debug)]
 pub struct Workspace {
@@ -63,12 +74,32 @@ struct Stakes {
     active: Vec<u64>,
 }
 
-/// What steps 5 to 9 give.
-struct Scored {
+/// What steps 5 to 13 and 16 give.
+#[derive(Default)]
+struct Found {
     preranks: Vec<u64>,
     ranks: Vec<u64>,
     consensus: Vec<u64>,
     trust: Vec<u64>,
+    incentive: Vec<u64>,
+    dividends: Vec<u64>,
+    bonds: OwnedRows,
+}
+
+impl Found {
+    /// The outputs of steps 5 to 9.
+    fn scores(&self) -> Output {
+        let trust = self.ranks.iter().zip(&self.preranks);
+        let trust = trust.map(|(&rank, &all)| if all == 0 { 0 } else { ratio(rank, all) });
+        Output {
+            rank: u16s(&self.incentive),
+            trust: trust.map(to_u16).collect(),
+            consensus: u16s(&self.consensus),
+            incentive: u16s(&self.incentive),
+            validator_trust: u16s(&self.trust),
+            ..Output::default()
+        }
+    }
 }
 
 impl Workspace {
@@ -91,48 +122,44 @@ impl Workspace {
     pub fn epoch(&mut self, input: &Input<'_>) -> Result<Output, Error> {
         let market = Market::of(input, self.level)?;
         let threads = if market.entries < PARALLEL_ENTRIES_MIN { 1 } else { rayon::current_num_threads() };
-        Ok(self.score(input, &market, threads))
+        Ok(self.score(input, &market, threads, Depth::Bonds))
     }
 
     /// Scores a checked input. `market` is made of it, or of an input that differs in no more than what `Market` does
     /// not hold.
-    pub(crate) fn score(&mut self, input: &Input<'_>, market: &Market<'_>, threads: usize) -> Output {
+    pub(crate) fn score(&mut self, input: &Input<'_>, market: &Market<'_>, threads: usize, depth: Depth) -> Output {
         let active: Vec<bool> =
             input.last_update.iter().map(|&update| update + u64::from(input.activity_cutoff) >= input.block).collect();
         let stakes = stakes(input, &active);
         let new_permit = permits(&stakes.share, usize::from(input.max_allowed_validators));
         self.electorate.elect(&stakes.active, input.kappa);
         self.plan.old = (input.bonds_moving_average << 32) / MILLION;
-        self.plan.draw(market, &stakes.active, &self.electorate, Some(&new_permit));
+        let storing = (depth >= Depth::Bonds).then_some(&new_permit[..]);
+        self.plan.draw(market, &stakes.active, &self.electorate, storing);
         let keeping = Keeping::of(input, market, &new_permit);
         let dense = match self.way {
             Way::Suited => market.entries * DENSE_FROM >= self.plan.rows.len() * stakes.share.len(),
             way => way == Way::Dense,
         };
-        let (scored, incentive, dividends, bonds) = if dense {
-            self.by_tiles(market, &stakes, &keeping, threads)
+        let found = if dense {
+            self.by_tiles(market, &stakes, &keeping, threads, depth)
         } else {
-            self.by_lists(market, &stakes, &keeping, threads)
+            self.by_lists(market, &stakes, &keeping, threads, depth)
         };
-        let shares = Shares::of(&incentive, &dividends, &stakes);
-        let Scored { ranks, preranks, .. } = &scored;
-        let trust = ranks.iter().zip(preranks).map(|(&rank, &all)| if all == 0 { 0 } else { ratio(rank, all) });
-        let emit = |share: &[u64]| share.iter().map(|&share| emission(share, input.emission)).collect();
-        Output {
-            rank: u16s(&incentive),
-            trust: trust.map(to_u16).collect(),
-            consensus: u16s(&scored.consensus),
-            incentive: u16s(&incentive),
-            dividends: u16s(&dividends),
-            validator_trust: u16s(&scored.trust),
-            pruning_scores: pruning(&shares.combined),
-            emission: emit(&shares.combined),
-            server_emission: emit(&shares.server),
-            validator_emission: emit(&shares.validator),
-            active: active.into_iter().map(u8::from).collect(),
-            bonds,
-            validator_permit: new_permit.into_iter().map(u8::from).collect(),
+        let mut output = found.scores();
+        if depth >= Depth::Rewards {
+            let shares = Shares::of(&found.incentive, &found.dividends, &stakes);
+            let emit = |share: &[u64]| share.iter().map(|&share| emission(share, input.emission)).collect();
+            output.dividends = u16s(&found.dividends);
+            output.pruning_scores = pruning(&shares.combined);
+            output.emission = emit(&shares.combined);
+            output.server_emission = emit(&shares.server);
+            output.validator_emission = emit(&shares.validator);
         }
+        output.active = active.into_iter().map(u8::from).collect();
+        output.validator_permit = new_permit.iter().map(|&permit| u8::from(permit)).collect();
+        output.bonds = found.bonds;
+        output
     }
 
     fn by_tiles(
@@ -141,21 +168,27 @@ impl Workspace {
         stakes: &Stakes,
         keeping: &Keeping<'_>,
         threads: usize,
-    ) -> (Scored, Vec<u64>, Vec<u64>, OwnedRows) {
+        depth: Depth,
+    ) -> Found {
         let scene = Scene { market, plan: &self.plan, active_stake: &stakes.active, level: self.level };
         self.dense.score(&scene, threads);
-        let scored = Scored {
+        let ranks = self.dense.columns(|task| &task.ranks, |&sum| sum);
+        let mut found = Found {
             preranks: self.dense.columns(|task| &task.preranks, |&sum| sum),
-            ranks: self.dense.columns(|task| &task.ranks, |&sum| sum),
             consensus: self.dense.columns(|task| &task.medians, |&code| decode(code)),
             trust: self.dense.trust(&scene),
+            incentive: normalised(&ranks),
+            ranks,
+            ..Found::default()
         };
-        let incentive = normalised(&scored.ranks);
-        self.dense.pay(&scene, &incentive, threads);
-        let mut dividends = self.dense.dividends(&scene);
-        normalise(&mut dividends);
-        let bonds = store::dense(&self.dense, &self.plan, keeping, threads);
-        (scored, incentive, dividends, bonds)
+        if depth >= Depth::Rewards {
+            self.dense.pay(&scene, &found.incentive, threads);
+            found.dividends = normalised(&self.dense.dividends(&scene));
+        }
+        if depth >= Depth::Bonds {
+            found.bonds = store::dense(&self.dense, &self.plan, keeping, threads);
+        }
+        found
     }
 
     fn by_lists(
@@ -164,20 +197,26 @@ impl Workspace {
         stakes: &Stakes,
         keeping: &Keeping<'_>,
         threads: usize,
-    ) -> (Scored, Vec<u64>, Vec<u64>, OwnedRows) {
+        depth: Depth,
+    ) -> Found {
         let shared = Shared { market, active_stake: &stakes.active, electorate: &self.electorate, old: self.plan.old };
         self.sparse.score(&shared, threads);
-        let scored = Scored {
+        let ranks = self.sparse.columns(|task| &task.ranks);
+        let mut found = Found {
             preranks: self.sparse.columns(|task| &task.preranks),
-            ranks: self.sparse.columns(|task| &task.ranks),
             consensus: self.sparse.columns(|task| &task.consensus),
             trust: self.sparse.rows(stakes.active.len(), |task| &task.validator_trust),
+            incentive: normalised(&ranks),
+            ranks,
+            ..Found::default()
         };
-        let incentive = normalised(&scored.ranks);
-        let mut dividends = self.sparse.pay(&incentive, threads);
-        normalise(&mut dividends);
-        let bonds = store::sparse(&self.sparse, keeping, threads);
-        (scored, incentive, dividends, bonds)
+        if depth >= Depth::Rewards {
+            found.dividends = normalised(&self.sparse.pay(&found.incentive, threads));
+        }
+        if depth >= Depth::Bonds {
+            found.bonds = store::sparse(&self.sparse, keeping, threads);
+        }
+        found
     }
 }
 

@@ -40,16 +40,39 @@ pub enum Error {
         /// The range that it left.
         limit: &'static str,
     },
+    /// More variants or outputs than one call may ask for.
+    #[error("{what}: {found}, {max} are the most")]
+    Much {
+        /// What there is too much of.
+        what: &'static str,
+        /// How much.
+        found: u64,
+        /// The limit.
+        max: u64,
+    },
+    /// A variant that its own epoch would refuse.
+    #[error("variant {index}: {error}")]
+    Variant {
+        /// Which one.
+        index: usize,
+        /// Why.
+        error: Box<Error>,
+    },
+    /// The caller wants no result any more.
+    #[error("cancelled")]
+    Cancelled,
 }
 
 impl Error {
     /// The stable code of this error.
-    pub const fn code(&self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         match self {
-            Self::TooLarge { .. } => "CONSENSUS_INPUT_TOO_LARGE",
+            Self::TooLarge { .. } | Self::Much { .. } => "CONSENSUS_INPUT_TOO_LARGE",
             Self::Length { .. } => "CONSENSUS_INPUT_LENGTH",
             Self::Row { .. } => "CONSENSUS_INPUT_ROW",
             Self::Value { .. } => "CONSENSUS_INPUT_VALUE",
+            Self::Variant { error, .. } => error.code(),
+            Self::Cancelled => "NATIVE_CANCELLED",
         }
     }
 }

@@ -25,9 +25,11 @@ mod second;
 mod sparse;
 mod store;
 mod tiles;
+mod what_if;
 
-pub use epoch::{Way, Workspace, epoch};
+pub use epoch::{Depth, Way, Workspace, epoch};
 pub use error::Error;
 pub use input::{Input, NEURONS_MAX, Row, Rows};
 pub use level::Level;
 pub use output::{Output, OwnedRows};
+pub use what_if::{Control, VARIANTS_MAX, Variant, WhatIf};

@@ -114,6 +114,20 @@ impl<'a> Market<'a> {
         input.check_values()?;
         Ok(Self { ratings, bonds, entries, rule })
     }
+
+    /// Refuses a row of weights of uid i that no input may hold.
+    pub fn check(&self, i: usize, row: Row<'_>, level: Level) -> Result<(), Error> {
+        if row.uids.len() != row.values.len() {
+            return Err(Error::Length { list: "weights", found: row.values.len(), expected: row.uids.len() });
+        }
+        checked("weights", row, i, self.bonds.len(), level)
+    }
+
+    /// Another row of weights, checked, for uid i.
+    pub fn replace(&mut self, i: usize, row: Row<'a>, permit: bool, level: Level) {
+        self.entries = self.entries + row.uids.len() - self.ratings[i].row.uids.len();
+        self.ratings[i] = rate(row, i, permit, &self.rule, level);
+    }
 }
 
 fn first_error<T>(rows: Vec<Result<T, Error>>) -> Result<Vec<T>, Error> {

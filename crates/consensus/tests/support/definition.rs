@@ -93,7 +93,7 @@ pub fn epoch(input: &Input<'_>) -> Output {
         .collect();
     let stake: u128 = input.stake.iter().map(|&stake| u128::from(stake)).sum();
     let share: Vec<u128> =
-        input.stake.iter().map(|&own| if stake == 0 { 0 } else { ((u128::from(own) << 64) / stake) >> 32 }).collect();
+        input.stake.iter().map(|&own| (u128::from(own) << 64).checked_div(stake).unwrap_or(0) >> 32).collect();
     let new_permit = permits(&share, usize::from(input.max_allowed_validators));
     let permit: Vec<bool> = input.validator_permit.iter().map(|&permit| permit == 1).collect();
     let counted: Vec<u128> = (0..n).map(|i| if active[i] && permit[i] { share[i] } else { 0 }).collect();
