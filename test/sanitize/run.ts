@@ -3,7 +3,7 @@
  * its kind. Prints one JSON line and exits 1 where anything is reported. Linux on x64 only; elsewhere it says so and exits 0.
  */
 import { spawnSync } from 'node:child_process'
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 
 const root = join(import.meta.dirname, '..', '..')
@@ -15,8 +15,8 @@ interface Kind {
   /** Packages whose tests it runs. */
   packages: string[]
   options: Record<string, string>
-  /** More for rustc. */
-  flags?: string[]
+  /** It must see the standard library's own locks and joins: that is built again, from the component rust-src. */
+  buildStd?: true
 }
 const kinds: Record<string, Kind> = {
   // Every crate with `unsafe` code, and the fuzzer's corpus through all of them.
@@ -32,8 +32,7 @@ const kinds: Record<string, Kind> = {
     finds: /ThreadSanitizer: data race/,
     packages: ['pow'],
     options: { TSAN_OPTIONS: 'halt_on_error=1' },
-    // The standard library comes without this sanitizer; its locks and joins are calls of libc that it knows.
-    flags: ['-Cunsafe-allow-abi-mismatch=sanitizer'],
+    buildStd: true,
   },
 }
 
@@ -47,14 +46,27 @@ function run(command: string, args: string[], env: Record<string, string>): { st
   return { status, output: `${stdout}\n${stderr}` }
 }
 
+function standardLibrary(): string {
+  const { stdout } = spawnSync('rustc', ['--print', 'sysroot'], { encoding: 'utf8' })
+  return join(stdout.trim(), 'lib', 'rustlib', 'src', 'rust', 'library', 'std')
+}
+
 function sanitize(name: string, kind: Kind): boolean {
   const at = join(root, 'target', 'sanitize', name)
-  const flags = [`-Zsanitizer=${name}`, ...(kind.flags ?? [])]
+  const flag = `-Zsanitizer=${name}`
+  if (kind.buildStd && !existsSync(standardLibrary())) {
+    console.log(
+      JSON.stringify({ suite: `sanitize ${name}`, skipped: 'needs the source of the standard library: rustup component add rust-src' }),
+    )
+    return true
+  }
   mkdirSync(at, { recursive: true })
+  // The planted bug needs no more of the standard library than its threads.
+  const alone = kind.buildStd ? ['-Cunsafe-allow-abi-mismatch=sanitizer'] : []
   const planted = join(at, 'planted')
   const built = run(
     'rustc',
-    ['--edition', '2024', '-g', ...flags, '--target', triple, '-o', planted, join(import.meta.dirname, 'planted.rs')],
+    ['--edition', '2024', '-g', flag, ...alone, '--target', triple, '-o', planted, join(import.meta.dirname, 'planted.rs')],
     {},
   )
   if (built.status !== 0) throw new Error(`the planted bug does not build: ${built.output.slice(-2_000)}`)
@@ -63,8 +75,8 @@ function sanitize(name: string, kind: Kind): boolean {
 
   const packages = kind.packages.flatMap((one) => ['-p', one])
   const target = ['--release', '--target', triple, '--target-dir', at, '--locked']
-  const tests = run('cargo', ['test', ...target, ...packages, '--lib', '--tests'], {
-    RUSTFLAGS: [...flags, '-Ccodegen-units=16'].join(' '),
+  const tests = run('cargo', ['test', ...(kind.buildStd ? ['-Zbuild-std'] : []), ...target, ...packages, '--lib', '--tests'], {
+    RUSTFLAGS: `${flag} -Ccodegen-units=16`,
     CARGO_PROFILE_RELEASE_LTO: 'off',
     CARGO_PROFILE_RELEASE_DEBUG: 'line-tables-only',
     ...kind.options,

@@ -1,0 +1,55 @@
+/**
+ * `node --expose-gc test/e2e/addon-memory.ts --calls 100000`: calls every export of the addon so often and prints, per export,
+ * how resident memory grew; exits 1 where one grew by more than 1 KiB per 1,000 calls beyond the noise of the heap.
+ */
+import { parseArgs } from 'node:util'
+import { addonCalls } from '../support/addon-calls.ts'
+
+/** What the heap's own breathing may move resident memory by, bytes. */
+const NOISE = 2 << 20
+const SLOPE = 1.024 // bytes per call: 1 KiB per 1,000
+/** Calls in flight: enough to keep the pool busy, few enough for its queue. */
+const ABREAST = 16
+
+const { values } = parseArgs({ options: { calls: { type: 'string', default: '100000' }, only: { type: 'string' } } })
+const asked = Number(values.calls)
+/** What takes milliseconds is called so many times less often; it would show a leak as well, because it moves more memory. */
+const slow = new Map([
+  ['fallbackArtefact', 100],
+  ['NativeModel.train', 10],
+])
+const collect = globalThis.gc
+if (collect === undefined) throw new Error('run it with --expose-gc')
+
+/** A turn of the event loop: memory that the addon lent to JavaScript is freed in one. */
+const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 1))
+
+async function repeat(call: () => unknown, times: number): Promise<void> {
+  for (let done = 0; done < times; done += ABREAST) {
+    await Promise.all(Array.from({ length: Math.min(ABREAST, times - done) }, call))
+    if (done % (ABREAST * 64) === 0) await turn()
+  }
+}
+async function resident(): Promise<number> {
+  let least = Number.POSITIVE_INFINITY
+  for (let turns = 0; turns < 20; turns++) {
+    collect?.()
+    await turn()
+    least = Math.min(least, process.memoryUsage.rss())
+  }
+  return least
+}
+
+const grown: Record<string, number> = {}
+for (const [name, call] of Object.entries(addonCalls())) {
+  const calls = Math.ceil(asked / (slow.get(name) ?? 1))
+  if (values.only !== undefined && name !== values.only) continue
+  // As often before as between the two looks: pools and the heap find their size first.
+  await repeat(call, calls)
+  const before = await resident()
+  await repeat(call, calls)
+  grown[name] = (await resident()) - before
+}
+const leaking = Object.keys(grown).filter((name) => (grown[name] ?? 0) > NOISE + SLOPE * asked)
+console.log(JSON.stringify({ suite: 'addon memory', exports: Object.keys(grown).length, calls: asked, leaking, grown }))
+process.exitCode = leaking.length === 0 && Object.keys(grown).length > 0 ? 0 : 1
