@@ -212,6 +212,12 @@ export const errors = {
   EXPERT_ARTEFACT: { http: 400, retry: 'never', penalty: 0, text: 'not a fallback artefact: {detail}' },
   EXPERT_CHECKPOINT: { http: 400, retry: 'never', penalty: 0, text: 'the checkpoint does not fit: {detail}' },
   LAB_BENCH_BACKEND: { http: 400, retry: 'never', penalty: 0, text: "this machine has no '{backend}'; it has: {known}", exit: 2 },
+  LAB_BENCH_DEVICE: {
+    http: 503,
+    retry: 'later',
+    penalty: 0,
+    text: '{device} did not do the work itself, so nothing was measured: {reason}',
+  },
   LAB_BENCH_REPORT: { http: 400, retry: 'never', penalty: 0, text: 'not a report of taumesh bench: {detail}' },
   LAB_BENCH_UNKNOWN: { http: 404, retry: 'never', penalty: 0, text: "no report '{report}' is kept: see taumesh bench history" },
   LAB_BENCH_CHALLENGE_USED: {

@@ -115,7 +115,10 @@ impl<E: Engine> Accelerator<E> {
         let on_device = self.engine.buffer(size)?;
         let (left, right) = (self.upload(a, watch)?, self.upload(b, watch)?);
         let product = Product { shape, a: &left, b: &right, c: &on_device };
+        let begun = Instant::now();
         self.multiply(&product, watch)?;
+        self.engine.wait()?;
+        watch.worked(begun.elapsed());
         for (at, part) in out.chunks_mut(COPY).enumerate() {
             watch.step(1, 1)?;
             self.engine.download(&on_device, at * COPY, part)?;

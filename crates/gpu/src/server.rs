@@ -259,7 +259,8 @@ fn perform(desk: &Arc<Desk>, device: &mut Option<Box<dyn Device>>, open: &Open, 
         Job::Matmul(shape) => {
             let (a, _, _) = shape.sizes()?;
             let (a, b) = task.payload.split_at_checked(a).unwrap_or_default();
-            Ok((json!({}), device.matmul(shape, a, b, &watch)?))
+            let product = device.matmul(shape, a, b, &watch)?;
+            Ok((json!({ "seconds": watch.busy_seconds() }), product))
         }
     }
 }

@@ -15,17 +15,28 @@ pub struct Watch {
     cancelled: Arc<AtomicBool>,
     report: Report,
     last: Cell<Instant>,
+    busy: Cell<Duration>,
 }
 
 impl Watch {
     /// `report` gets units done and in all.
     pub fn new(cancelled: Arc<AtomicBool>, report: Report) -> Self {
-        Self { cancelled, report, last: Cell::new(Instant::now()) }
+        Self { cancelled, report, last: Cell::new(Instant::now()), busy: Cell::default() }
     }
 
     /// One that nobody listens to.
     pub fn idle() -> Self {
         Self::new(Arc::default(), Box::new(|_, _| ()))
+    }
+
+    /// Time that the device itself worked: without copies to and from it.
+    pub fn worked(&self, time: Duration) {
+        self.busy.set(self.busy.get() + time);
+    }
+
+    /// What `worked` was told, in seconds.
+    pub fn busy_seconds(&self) -> f64 {
+        self.busy.get().as_secs_f64()
     }
 
     /// To be called between pieces of work of 20 ms or less.

@@ -1,6 +1,6 @@
 /** Timing for people who measure hardware: warm-up, repetitions until a time is over, median and spread. */
 import { NodeError } from '../../protocol/errors.ts'
-import type { Compute } from '../../protocol/ports/compute.ts'
+import type { Compute, LongCall } from '../../protocol/ports/compute.ts'
 import type { BenchMetricView, BenchProofView } from '../../protocol/views/bench.ts'
 
 /** What a subject measures with. */
@@ -26,11 +26,27 @@ export interface Found {
 export type Subject = (context: BenchContext) => AsyncGenerator<Found>
 
 const REPETITIONS_MIN = 3
+/** Where the way to a device takes longer than its work, a figure may take this many times its seconds. */
+const WALL_FACTOR = 4
 export const REPETITIONS_MAX = 10_000
 
 /** @throws NodeError LAB_BENCH_WRONG: nothing may be timed whose answer is wrong */
 export function demand(holds: boolean, what: string): void {
   if (!holds) throw new NodeError('LAB_BENCH_WRONG', { what })
+}
+
+/**
+ * Options of calls that a device is measured by: when it is lost the CPU would do its work, which is no figure of the device.
+ * `check` throws then. @throws NodeError LAB_BENCH_DEVICE
+ */
+export function onDevice(device: string, signal: AbortSignal): { options: LongCall; check: () => void } {
+  let lost: string | null = null
+  return {
+    options: { signal, onFallback: (reason) => (lost = reason) },
+    check() {
+      if (lost !== null) throw new NodeError('LAB_BENCH_DEVICE', { device, reason: lost })
+    },
+  }
 }
 
 export const quantile = (sorted: readonly number[], q: number): number =>
@@ -45,22 +61,26 @@ export async function stopwatch(work: () => unknown): Promise<number> {
 
 /**
  * Seconds of each repetition, in order. One warm-up run goes before. `between` runs after each repetition outside of the
- * clock and says whether the measurement may end there.
+ * clock and says whether the measurement may end there. `own` gives a repetition's time where the work knows better.
  */
 export async function time(
   { seconds, signal, most = REPETITIONS_MAX }: { seconds: number; signal: AbortSignal; most?: number },
   work: () => unknown,
   between: () => unknown = () => true,
+  own?: () => number | undefined,
 ): Promise<number[]> {
   await work()
   await between()
   const times: number[] = []
-  let spent = 0
-  for (let mayEnd = false; times.length < most && !(mayEnd && spent >= seconds && times.length >= REPETITIONS_MIN);) {
+  let [spent, passed, mayEnd] = [0, 0, false]
+  const over = (): boolean => spent >= seconds || passed >= WALL_FACTOR * seconds
+  while (times.length < most && !(mayEnd && over() && times.length >= REPETITIONS_MIN)) {
     signal.throwIfAborted()
-    const took = await stopwatch(work)
+    const wall = await stopwatch(work)
+    const took = own?.() ?? wall
     times.push(took)
     spent += took
+    passed += wall
     mayEnd = (await between()) !== false
   }
   return times

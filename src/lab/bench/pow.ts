@@ -13,9 +13,9 @@ const CHECKED = 16
 /** @throws NodeError LAB_BENCH_BACKEND */
 async function chosen({ compute: { pow, tensor }, backend }: BenchContext): Promise<string[]> {
   const solvers = pow.backends()
-  if (backend === undefined) return solvers
-  const devices = (await tensor.devices()).filter((one) => one.usable).map(({ id }) => id)
-  const known = [...new Set([...solvers, ...devices.filter((id) => id !== 'cpu'), 'all'])]
+  const devices = (await tensor.devices()).filter(({ id, usable }) => usable && id !== 'cpu').map(({ id }) => id)
+  const known = [...new Set([...solvers, ...devices, ...(devices.length > 0 ? ['all'] : [])])]
+  if (backend === undefined) return known
   // `cpu` is what the other subjects call the fastest solver's place.
   if (backend === 'cpu') return solvers.slice(0, 1)
   if (!known.includes(backend)) throw new NodeError('LAB_BENCH_BACKEND', { backend, known: known.join(', ') })

@@ -3,12 +3,12 @@
  * product needs the last one. Every `STRIDE`-th X is committed to row by row; rows at places that the commitment chooses
  * are opened, and a verifier computes them again. A share f of the work left out is found with probability 1-(1-f)^OPENED.
  */
-import type { TensorCompute } from '../../protocol/ports/compute.ts'
+import type { LongCall, TensorCompute } from '../../protocol/ports/compute.ts'
 import { toHex } from '../../protocol/bytes.ts'
 import type { ProductProofView } from '../../protocol/views/bench.ts'
 import { BYTES, bytesOf, nextFactor, seededFactor, valuesOf, type Dtype, type Factor, type Product } from './dtype.ts'
 import { entryError, freivalds } from './freivalds.ts'
-import { demand, figure, REPETITIONS_MAX, time, type BenchContext, type Found } from './measure.ts'
+import { demand, figure, onDevice, REPETITIONS_MAX, time, type BenchContext, type Found } from './measure.ts'
 import { places } from './places.ts'
 import { RowTree, rowLeaf } from './row-tree.ts'
 
@@ -42,10 +42,15 @@ export const multiply = async (
   tensor: TensorCompute,
   { dtype, n, device, threads }: ChainShape,
   { x, b }: Factors,
-  rows = n,
+  { rows = n, options = {} }: { rows?: number; options?: LongCall } = {},
 ): Promise<Product> =>
   // The port's overloads tie each dtype to its arrays; here they come from one table that does the same.
-  await (tensor.matmul as (a: Factor, b: Factor, shape: object) => Promise<Product>)(x, b, { m: rows, k: n, n, dtype, device, threads })
+  await (tensor.matmul as (a: Factor, b: Factor, shape: object, options: LongCall) => Promise<Product>)(
+    x,
+    b,
+    { m: rows, k: n, n, dtype, device, threads },
+    options,
+  )
 
 /** Whether `c` is the product of these factors. */
 export const isProduct = ({ dtype, n }: ChainShape, { x, b }: Factors, c: Product): boolean =>
@@ -112,15 +117,20 @@ export async function measureProducts(
   const { dtype, n, device } = shape
   const name = `matmul.${dtype}.${n}`
   const factors = factorsOf(shape, seed)
-  const first = await multiply(tensor, shape, factors)
+  const { options, check } = onDevice(device, signal)
+  let own: number | undefined
+  const on = { options: { ...options, onDeviceSeconds: (spent: number) => (own = spent) } }
+  const first = await multiply(tensor, shape, factors, on)
+  check()
   demand(isProduct(shape, factors, first), `the product of ${name} on ${device}`)
   const kept = new Kept(shape)
   let [x, c, done] = [factors.x, first, -1]
   const most = prove ? STRIDE * Math.floor(KEPT_BYTES_MAX / (n * n * BYTES[dtype])) : REPETITIONS_MAX
   const times = await time(
     { seconds, signal, most },
-    async () => (c = await multiply(tensor, shape, { x, b: factors.b })),
+    async () => (c = await multiply(tensor, shape, { x, b: factors.b }, on)),
     () => {
+      check()
       // The warm-up is the first call: the chain begins anew behind it.
       if (done++ < 0 || !prove) return true
       x = nextFactor(dtype, c, n)
@@ -128,6 +138,8 @@ export async function measureProducts(
       kept.add(x)
       return true
     },
+    // Of a device: without the way there and back, which a program that computes on it would not go.
+    () => own,
   )
   const metric = figure(name, 'FLOP/s', times, 2 * n ** 3, { backend: device, threads: device === 'cpu' ? threads : 0 })
   return prove ? { metric, proof: proof(shape, kept, metric, seed, whole ? first : null) } : { metric }

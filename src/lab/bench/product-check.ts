@@ -29,7 +29,8 @@ export function distance(dtype: Dtype, a: Factor, b: Factor): number {
 /** A stride of the chain for some rows at once. */
 export async function advance(tensor: TensorCompute, shape: ChainShape, b: Factor, rows: Factor): Promise<Factor> {
   let x = rows
-  for (let i = 0; i < STRIDE; i++) x = nextFactor(shape.dtype, await multiply(tensor, shape, { x, b }, rows.length / shape.n), shape.n)
+  for (let i = 0; i < STRIDE; i++)
+    x = nextFactor(shape.dtype, await multiply(tensor, shape, { x, b }, { rows: rows.length / shape.n }), shape.n)
   return x
 }
 

@@ -6,7 +6,7 @@
 import { concat, utf8 } from '../../protocol/bytes.ts'
 import { sha256 } from '../../protocol/hash.ts'
 import type { PowCompute } from '../../protocol/ports/compute.ts'
-import { figure, type BenchContext, type Found } from './measure.ts'
+import { figure, onDevice, type BenchContext, type Found } from './measure.ts'
 import { seededBytes } from './seeded.ts'
 
 const SOLUTIONS = 1_000
@@ -36,15 +36,14 @@ async function search(
   const timer = setTimeout(() => stop.abort(), seconds * 1_000)
   const began = performance.now()
   let [hashes, last] = [0, began]
+  const { options, check } = onDevice(target.backend, AbortSignal.any([stop.signal, signal]))
   await solver
-    .solve(
-      { ...target, difficulty: 2n ** 63n },
-      { signal: AbortSignal.any([stop.signal, signal]), onProgress: (done) => ((hashes = done), (last = performance.now())) },
-    )
+    .solve({ ...target, difficulty: 2n ** 63n }, { ...options, onProgress: (done) => ((hashes = done), (last = performance.now())) })
     .catch((error: unknown) => {
       if (!stop.signal.aborted) throw error
     })
   clearTimeout(timer)
+  check()
   return { hashes, seconds: (last - began) / 1_000 }
 }
 
@@ -65,6 +64,7 @@ async function solved(
   const difficulty = BigInt(Math.max(1, Math.floor((guess.hashes / guess.seconds) * Math.max(least, seconds / SOLUTIONS))))
   const windows: Searched[] = []
   const nonces: bigint[] = []
+  const { options, check } = onDevice(backend, signal)
   // Each search begins behind the last solution, so that none is found twice.
   let start = new BigUint64Array(seededBytes(seed, `start ${backend}`, 8).buffer)[0] ?? 0n
   start >>= 1n
@@ -73,7 +73,8 @@ async function solved(
     while (sum.seconds < seconds / WINDOWS) {
       signal.throwIfAborted()
       const began = performance.now()
-      const { nonce, hashes } = await pow.solve({ ...target, difficulty, start }, { signal })
+      const { nonce, hashes } = await pow.solve({ ...target, difficulty, start }, options)
+      check()
       sum.seconds += (performance.now() - began) / 1_000
       sum.hashes += hashes
       nonces.push(nonce)

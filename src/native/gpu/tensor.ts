@@ -41,7 +41,7 @@ async function onDevice(parts: TensorParts, device: string, a: Stored, b: Stored
   const { gpu, check = checkProduct } = parts
   const { m, k, n, batch, dtype, transposeA, transposeB } = shape
   await gpu.find(device, options.signal)
-  const { payload } = await gpu.run(device, {
+  const { ok, payload } = await gpu.run(device, {
     op: 'matmul',
     fields: { dtype, m, k, n, batch, transposeA, transposeB },
     payload: [bytesOf(a), bytesOf(b)],
@@ -52,7 +52,11 @@ async function onDevice(parts: TensorParts, device: string, a: Stored, b: Stored
   })
   const c = dtype === 'int8' ? new Int32Array(payload.buffer) : new Float32Array(payload.buffer)
   const verdict = await check(shape, a, b, c)
-  if (verdict === 'right') return c
+  if (verdict === 'right') {
+    const { seconds } = ok
+    if (typeof seconds === 'number' && seconds > 0) options.onDeviceSeconds?.(seconds)
+    return c
+  }
   if (verdict === 'unknown')
     throw new NodeError('GPU_FAILED', { device, code: 'UNCHECKED', detail: 'too large, or not finite, to be checked' })
   const detail = `a product of ${m} x ${k} x ${n} ${dtype}`

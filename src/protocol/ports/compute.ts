@@ -10,6 +10,8 @@ export interface LongCall {
   onProgress?: ((done: number, total: number) => void) | undefined
   /** Called when a device that was named is lost, resting or wrong, with the reason: the CPU does its job. */
   onFallback?: ((reason: string) => void) | undefined
+  /** Called with the time that a device itself worked, without copies to and from it; the CPU does not tell. */
+  onDeviceSeconds?: ((seconds: number) => void) | undefined
 }
 
 // ---------------------------------------------------------------------------------------------- proof of work

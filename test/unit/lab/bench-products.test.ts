@@ -151,3 +151,26 @@ test.each(DTYPES)('a chain of %s neither grows nor dies out', async (dtype) => {
   expect(deviation).toBeLessThan(most)
   expect(x.byteLength).toBe(N * N * BYTES[dtype])
 })
+
+test('what the CPU does for a lost device is no figure of the device', async () => {
+  const lost: TensorCompute['matmul'] = async (a, b, shape, options) => {
+    options?.onFallback?.('its driver is gone')
+    return await tensor.matmul(a, b, { ...shape, device: 'cpu' })
+  }
+  const context = benchContext({ compute: computeWith({ tensor: { ...tensor, matmul: lost } }) })
+  await expect(measureProducts(context, { dtype: 'f32', n: N, device: 'cuda:0' }, false)).rejects.toMatchObject({
+    code: 'LAB_BENCH_DEVICE',
+    message: expect.stringContaining('its driver is gone'),
+  })
+})
+
+test('a device is measured by the time that it worked, without the way there and back', async () => {
+  const far: TensorCompute['matmul'] = async (a, b, shape, options) => {
+    const c = await tensor.matmul(a, b, { ...shape, device: 'cpu' })
+    options?.onDeviceSeconds?.(0.01)
+    return c
+  }
+  const context = benchContext({ compute: computeWith({ tensor: { ...tensor, matmul: far } }), prove: false })
+  const { metric } = await measureProducts(context, { dtype: 'f32', n: N, device: 'cuda:0' }, false)
+  expect(metric).toMatchObject({ value: (2 * N ** 3) / 0.01, threads: 0, backend: 'cuda:0', spread: 0 })
+})
