@@ -82,3 +82,85 @@ fn fill(tensors: &SafeTensors, name: &str, shape: &[usize], values: &mut [f32]) 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layout::Start;
+    use crate::random::Random;
+    use crate::root::root;
+
+    const MODEL: &str = "toy 3";
+
+    fn toy() -> (Layout, Vec<f32>, AdamW) {
+        let mut layout = Layout::default();
+        layout.add("first", &[3, 4], Start::Normal(1.0));
+        layout.add("second", &[5], Start::Constant(0.5));
+        let weights = layout.initial(9);
+        let mut optimizer = AdamW::new(weights.len());
+        let mut random = Random::new(2, &[]);
+        optimizer.first.iter_mut().for_each(|moment| *moment = random.normal());
+        optimizer.second.iter_mut().for_each(|moment| *moment = random.normal().abs());
+        optimizer.steps = 41;
+        (layout, weights, optimizer)
+    }
+
+    #[test]
+    fn what_was_saved_is_what_is_loaded_to_the_last_bit() {
+        let (layout, weights, optimizer) = toy();
+        let bytes = save(MODEL, &layout, &weights, Some(&optimizer)).unwrap();
+        let (loaded, state) = load(&bytes, MODEL, &layout).unwrap();
+        let state = state.unwrap();
+        assert_eq!((&loaded, &state.first, &state.second), (&weights, &optimizer.first, &optimizer.second));
+        assert_eq!((state.steps, root(&loaded)), (41, root(&weights)));
+        let bytes = save(MODEL, &layout, &weights, None).unwrap();
+        let (loaded, state) = load(&bytes, MODEL, &layout).unwrap();
+        assert!(loaded == weights && state.is_none());
+    }
+
+    #[test]
+    fn a_checkpoint_cut_anywhere_is_refused() {
+        let (layout, weights, optimizer) = toy();
+        let bytes = save(MODEL, &layout, &weights, Some(&optimizer)).unwrap();
+        for length in 0..bytes.len() {
+            assert!(load(&bytes[..length], MODEL, &layout).is_err(), "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn another_model_other_shapes_and_numbers_that_no_training_gives_are_refused() {
+        let (layout, weights, optimizer) = toy();
+        let bytes = save(MODEL, &layout, &weights, Some(&optimizer)).unwrap();
+        assert!(load(&bytes, "toy 4", &layout).is_err());
+        let mut other = Layout::default();
+        other.add("first", &[4, 3], Start::Normal(1.0));
+        other.add("second", &[5], Start::Constant(0.5));
+        assert!(load(&bytes, MODEL, &other).is_err(), "a transposed tensor");
+        for wrong in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let mut spoilt = weights.clone();
+            spoilt[16] = wrong;
+            assert!(load(&save(MODEL, &layout, &spoilt, None).unwrap(), MODEL, &layout).is_err(), "{wrong}");
+        }
+        let mut negative = toy().2;
+        negative.second[3] = -1.0;
+        assert!(load(&save(MODEL, &layout, &weights, Some(&negative)).unwrap(), MODEL, &layout).is_err());
+    }
+
+    #[test]
+    fn a_flipped_bit_is_refused_or_changes_the_root_or_only_the_state() {
+        let (layout, weights, optimizer) = toy();
+        let bytes = save(MODEL, &layout, &weights, Some(&optimizer)).unwrap();
+        for at in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut flipped = bytes.clone();
+                flipped[at] ^= 1 << bit;
+                if let Ok((loaded, state)) = load(&flipped, MODEL, &layout) {
+                    let same_state = state.is_some_and(|state| {
+                        (state.steps, &state.first, &state.second) == (41, &optimizer.first, &optimizer.second)
+                    });
+                    assert!(root(&loaded) != root(&weights) || !same_state, "bit {bit} of byte {at} is not seen");
+                }
+            }
+        }
+    }
+}

@@ -4,6 +4,7 @@
 #![allow(clippy::missing_errors_doc)] // the error enum says when each occurs
 pub mod error;
 pub mod fallback;
+pub mod layout;
 pub mod leaf;
 pub mod model;
 pub mod order;
@@ -13,7 +14,6 @@ mod checkpoint;
 #[cfg(test)]
 mod checks;
 mod gru;
-mod layout;
 mod network;
 mod optimizer;
 mod pointwise;

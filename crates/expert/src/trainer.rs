@@ -17,11 +17,14 @@ use crate::watch::Watch;
 
 /// Windows of one step (mixture.md 1).
 pub const BATCH: usize = 32;
-/// Groups of a step for small models: a round of four windows of 256 bytes takes about 20 ms on two cores.
-const GROUPS: usize = 4;
+/// Groups of a step for small models, which bound the cores that help: a round of eight windows of 256 bytes takes about
+/// 20 ms on two cores.
+const GROUPS: usize = 8;
 /// Above this many weights a step has more groups, for machines with more cores.
 const LARGE: usize = 2_000_000;
 const GROUPS_LARGE: usize = 16;
+/// Fewer groups than that when windows run in step, so that a slice can be a part of a step.
+const ROUNDS_MIN: usize = 2;
 /// Distinguishes the draws of windows from those of initial weights.
 const WINDOWS_PART: u64 = 0x77;
 
@@ -74,7 +77,8 @@ impl<N: Network> Trainer<N> {
     }
 
     fn group_count(&self) -> usize {
-        if self.weights.len() > LARGE { GROUPS_LARGE } else { GROUPS }
+        let most = BATCH / (ROUNDS_MIN * self.network.windows());
+        most.min(if self.weights.len() > LARGE { GROUPS_LARGE } else { GROUPS })
     }
 
     fn rounds(&self) -> usize {

@@ -139,12 +139,27 @@ pub fn rms_norm(x: &[f32], gain: &[f32], out: &mut [f32], inverse: &mut [f32]) {
             for ((x, out), inverse) in x.chunks_exact(width).zip(out.chunks_exact_mut(width)).zip(inverse) {
                 let r = 1.0 / (dot(x, x) / width as f32 + NORM_FLOOR).sqrt();
                 *inverse = r;
-                for ((out, x), gain) in out.iter_mut().zip(x).zip(gain) {
-                    *out = x * r * gain;
-                }
+                norm_row(x, gain, r, out);
             }
         },
     );
+}
+
+/// out = gain·x·r for one row.
+#[inline(always)]
+pub fn norm_row(x: &[f32], gain: &[f32], r: f32, out: &mut [f32]) {
+    let (x, x_rest) = x.as_chunks::<LANES>();
+    let (gain, gain_rest) = gain.as_chunks::<LANES>();
+    let (out, out_rest) = out.as_chunks_mut::<LANES>();
+    for ((out, x), gain) in out.iter_mut().zip(x).zip(gain) {
+        *out = std::array::from_fn(
+            #[inline(always)]
+            |i| x[i] * r * gain[i],
+        );
+    }
+    for ((out, x), gain) in out_rest.iter_mut().zip(x_rest).zip(gain_rest) {
+        *out = x * r * gain;
+    }
 }
 
 /// Adds to `dx` and `dgain` what `dy` means for them.
@@ -166,17 +181,35 @@ pub fn rms_norm_backward(x: &[f32], gain: &[f32], inverse: &[f32], dy: &[f32], d
 #[inline(always)]
 pub fn norm_row_backward(x: &[f32], gain: &[f32], r: f32, dy: &[f32], dx: &mut [f32], dgain: &mut [f32]) {
     let width = gain.len();
+    // Rows are short: whole chunks of a known length become one vector each, where a plain loop would not.
+    let (x, x_rest) = x.as_chunks::<LANES>();
+    let (gain, gain_rest) = gain.as_chunks::<LANES>();
+    let (dy, dy_rest) = dy.as_chunks::<LANES>();
+    let (dx, dx_rest) = dx.as_chunks_mut::<LANES>();
+    let (dgain, dgain_rest) = dgain.as_chunks_mut::<LANES>();
     let mut sums = [0.0_f32; LANES];
-    for start in (0..width).step_by(LANES) {
-        let end = (start + LANES).min(width);
-        for (sum, i) in sums.iter_mut().zip(start..end) {
-            *sum += dy[i] * gain[i] * x[i];
+    for ((x, gain), dy) in x.iter().zip(gain).zip(dy) {
+        for i in 0..LANES {
+            sums[i] += dy[i] * gain[i] * x[i];
         }
     }
+    for (((sum, x), gain), dy) in sums.iter_mut().zip(x_rest).zip(gain_rest).zip(dy_rest) {
+        *sum += dy * gain * x;
+    }
     let pull = pairwise(sums) * r * r / width as f32;
-    for i in 0..width {
-        dx[i] += r * (dy[i] * gain[i] - x[i] * pull);
-        dgain[i] += dy[i] * x[i] * r;
+    for ((((x, gain), dy), dx), dgain) in x.iter().zip(gain).zip(dy).zip(dx).zip(dgain) {
+        // Values, not places, so that the compiler need not ask whether two of them are the same.
+        let (x, gain, dy) = (*x, *gain, *dy);
+        let (mut new_dx, mut new_dgain) = (*dx, *dgain);
+        for i in 0..LANES {
+            new_dx[i] += r * (dy[i] * gain[i] - x[i] * pull);
+            new_dgain[i] += dy[i] * x[i] * r;
+        }
+        (*dx, *dgain) = (new_dx, new_dgain);
+    }
+    for ((((x, gain), dy), dx), dgain) in x_rest.iter().zip(gain_rest).zip(dy_rest).zip(dx_rest).zip(dgain_rest) {
+        *dx += r * (dy * gain - x * pull);
+        *dgain += dy * x * r;
     }
 }
 

@@ -153,14 +153,14 @@ impl Transformer {
             vectorised(
                 #[inline(always)]
                 || {
+                    for (t, placed) in placed.chunks_exact_mut(d).enumerate().take(dqkv.len() / (3 * d)) {
+                        for dy in placed.chunks_exact_mut(head) {
+                            self.rope.turn_back(t, scale, dy);
+                        }
+                    }
                     let rows = kept.qkv.chunks_exact(3 * d).zip(dqkv.chunks_exact_mut(3 * d));
-                    for (t, ((x, dx), placed)) in rows.zip(placed.chunks_exact_mut(d)).enumerate() {
-                        for h in 0..heads {
-                            let dy = &mut placed[h * head..][..head];
-                            self.rope.turn_back(t, dy);
-                            for dy in dy.iter_mut() {
-                                *dy *= scale;
-                            }
+                    for (t, ((x, dx), placed)) in rows.zip(placed.chunks_exact(d)).enumerate() {
+                        for (h, dy) in placed.chunks_exact(head).enumerate() {
                             let at = part * d + h * head;
                             let (x, dx) = (&x[at..][..head], &mut dx[at..][..head]);
                             kernels::norm_row_backward(x, gain, inverse[t * heads + h], dy, dx, dgain);

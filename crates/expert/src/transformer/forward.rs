@@ -171,10 +171,10 @@ impl Transformer {
                     for (h, (x, out)) in row.chunks_exact(head).zip(out.chunks_exact_mut(head)).enumerate() {
                         let r = 1.0 / (kernels::dot(x, x) / head as f32 + kernels::NORM_FLOOR).sqrt();
                         inverse[t * heads + h] = r;
-                        for ((out, x), gain) in out.iter_mut().zip(x).zip(gain) {
-                            *out = x * r * gain * scale;
-                        }
-                        self.rope.turn(start + t, out);
+                        kernels::norm_row(x, gain, r, out);
+                    }
+                    for out in out.chunks_exact_mut(head) {
+                        self.rope.turn(start + t, scale, out);
                     }
                 }
             },

@@ -1,5 +1,22 @@
 //! The byte transformer of mixture.md 1: decoder-only, RMS norms before attention and MLP and on queries and keys, `RoPE`,
 //! GELU of four times the width, no biases, one embedding for input and output.
+//!
+//! The mathematics, which any other backend must reproduce. Matrices are row-major, rows are the T positions of a window
+//! y₀..y_{T−1}; d = width, h = heads, e = d/h. `layout` names the tensors and fixes their order in the vector of weights.
+//!
+//! Forward, of one window:
+//! - x [T, d] = E[u], u = (BOS, y₀, .., y_{T−2}), E = `embedding` [260, d].
+//! - norm(x; g) = x·r·g by row, r = 1/√(mean(x²) + 10⁻⁶).
+//! - Each layer: [q k v] [T, 3d] = norm(x; `attention.norm`)·`attention.qkv`; of each head's e numbers
+//!   q ← turn(norm(q; `query_norm`))/√e and k ← turn(norm(k; `key_norm`)), where turn rotates the pair (c, c + e/2) of row t
+//!   by t·10,000^(−2c/e); attention as in `attention.rs` gives o [T, d]; x ← x + o·`attention.out`;
+//!   a = norm(x; `mlp.norm`)·`mlp.up` [T, 4d]; x ← x + GELU(a)·`mlp.down`, GELU(a) = a·sigmoid(2√(2/π)(a + 0.044715a³)).
+//! - logits [T, 256] = norm(x; `norm`)·(E[0..256])ᵀ; loss = Σₜ −ln softmax(logits[t])[yₜ].
+//!
+//! Backward, gradients of that sum: dlogits = softmax − one-hot; of Y = X·W it is dX = dY·Wᵀ and dW = Xᵀ·dY; of a norm
+//! dx = r·(dy∘g − x·r²·mean(dy∘g∘x)) and dg = Σ rows dy∘x·r; GELU multiplies by its slope
+//! s + a·s·(1 − s)·2√(2/π)(1 + 3·0.044715a²); a turn passes gradients by turning back. E gathers from both its uses.
+//! A step sums the gradients of 32 windows, scales by 1/(32·T) and gives them to `optimizer`.
 mod attention;
 mod backward;
 mod factors;

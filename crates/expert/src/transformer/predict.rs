@@ -22,7 +22,7 @@ use crate::softmax::leaves_of_logits;
 const CHUNK: usize = 320;
 /// Contexts that one thread computes one after the other in the same memory.
 const BATCH: usize = 16;
-/// Below this many rows each is computed alone: a block would waste most of its lanes.
+/// Fewer rows than this are computed one by one: a block would waste most of its lanes.
 const FEW: usize = 6;
 /// Sums over keys are sixteen running sums, so what is seen begins at a multiple of that for every row.
 const LANES: usize = kernels::LANES;
@@ -170,10 +170,11 @@ impl Snapshot {
             self.extend(layer, work, start, cached, room);
             for h in 0..net.shape.heads {
                 let head = Head { network: net, at: h * net.head(), layer: cached, room, start };
-                if rows < FEW {
-                    (0..rows).for_each(|row| head.row(work, row));
-                } else {
-                    (0..rows).step_by(BLOCK).for_each(|first| head.block(work, first, BLOCK.min(rows - first)));
+                for first in (0..rows).step_by(BLOCK) {
+                    match BLOCK.min(rows - first) {
+                        few @ ..FEW => (first..first + few).for_each(|row| head.row(work, row)),
+                        count => head.block(work, first, count),
+                    }
                 }
             }
             apply(&factors.out, &work.mixed, d, &mut work.x, d, Into::Add);
@@ -191,10 +192,9 @@ impl Snapshot {
         let Work { qkv, queries, keys: placed, inverse, .. } = work;
         net.place(qkv, 0, start, &self.weights[layer.query_norm.clone()], queries, inverse);
         net.place(qkv, 1, start, &self.weights[layer.key_norm.clone()], placed, inverse);
-        for (r, row) in placed.chunks_exact(d).enumerate() {
-            for (keys, &key) in cached.keys[start + r..].iter_mut().step_by(room).zip(row) {
-                *keys = key;
-            }
+        for (c, keys) in cached.keys.chunks_exact_mut(room).enumerate() {
+            let column = placed[c..].iter().step_by(d);
+            keys[start..].iter_mut().zip(column).for_each(|(to, &key)| *to = key);
         }
         for row in qkv.chunks_exact(3 * d) {
             cached.values.extend_from_slice(&row[2 * d..]);
@@ -301,7 +301,7 @@ impl Head<'_> {
     /// The score of the beginning for a row whose window it has left: it stays as far away as it ever was in training.
     fn beginning(&self, position: usize, query: &[f32], turned: &mut [f32]) -> f32 {
         turned.copy_from_slice(query);
-        self.network.rope.turn_back(position + 1 - self.network.shape.context, turned);
+        self.network.rope.turn_back(position + 1 - self.network.shape.context, 1.0, turned);
         let keys = self.layer.keys[self.at * self.room..].iter().step_by(self.room);
         turned.iter().zip(keys).map(|(query, key)| query * key).sum()
     }

@@ -8,6 +8,9 @@ pub struct Rope {
     table: Vec<f32>,
 }
 
+/// Pairs that are turned together.
+const CHUNK: usize = 8;
+
 /// ln 10,000.
 const LN_BASE: f64 = 9.210_340_371_976_184;
 
@@ -53,27 +56,51 @@ impl Rope {
         Self { pairs, table }
     }
 
-    /// Turns one head's numbers to position `t`: the first half are the pairs' first numbers.
+    /// Turns one head's numbers to position `t` after a factor `scale`: the first half are the pairs' first numbers.
     #[inline(always)]
-    pub fn turn(&self, t: usize, head: &mut [f32]) {
-        let (cosines, sines) = self.table[t * 2 * self.pairs..][..2 * self.pairs].split_at(self.pairs);
-        let (first, second) = head.split_at_mut(self.pairs);
-        for (((a, b), cosine), sine) in first.iter_mut().zip(second).zip(cosines).zip(sines) {
-            let (x, y) = (*a, *b);
-            *a = x * cosine - y * sine;
-            *b = x * sine + y * cosine;
-        }
+    pub fn turn(&self, t: usize, scale: f32, head: &mut [f32]) {
+        self.pairs(
+            t,
+            head,
+            #[inline(always)]
+            |x, y, cosine, sine| {
+                let (x, y) = (x * scale, y * scale);
+                (x * cosine - y * sine, x * sine + y * cosine)
+            },
+        );
     }
 
-    /// Turns back: also how a gradient passes.
+    /// Turns back, then takes the factor `scale`: also how a gradient passes.
     #[inline(always)]
-    pub fn turn_back(&self, t: usize, head: &mut [f32]) {
+    pub fn turn_back(&self, t: usize, scale: f32, head: &mut [f32]) {
+        self.pairs(
+            t,
+            head,
+            #[inline(always)]
+            |x, y, cosine, sine| ((x * cosine + y * sine) * scale, (y * cosine - x * sine) * scale),
+        );
+    }
+
+    /// Replaces every pair by what `work` makes of it, its cosine and its sine.
+    #[inline(always)]
+    fn pairs(&self, t: usize, head: &mut [f32], work: impl Fn(f32, f32, f32, f32) -> (f32, f32)) {
         let (cosines, sines) = self.table[t * 2 * self.pairs..][..2 * self.pairs].split_at(self.pairs);
         let (first, second) = head.split_at_mut(self.pairs);
-        for (((a, b), cosine), sine) in first.iter_mut().zip(second).zip(cosines).zip(sines) {
-            let (x, y) = (*a, *b);
-            *a = x * cosine + y * sine;
-            *b = y * cosine - x * sine;
+        // Heads are short: whole chunks of a known length become one vector each, where a plain loop would not.
+        let (a, a_rest) = first.as_chunks_mut::<CHUNK>();
+        let (b, b_rest) = second.as_chunks_mut::<CHUNK>();
+        let (cosine, cosine_rest) = cosines.as_chunks::<CHUNK>();
+        let (sine, sine_rest) = sines.as_chunks::<CHUNK>();
+        for (((a, b), cosine), sine) in a.iter_mut().zip(b).zip(cosine).zip(sine) {
+            // Values, not places, so that the compiler need not ask whether two of them are the same.
+            let (mut x, mut y) = (*a, *b);
+            for i in 0..CHUNK {
+                (x[i], y[i]) = work(x[i], y[i], cosine[i], sine[i]);
+            }
+            (*a, *b) = (x, y);
+        }
+        for (((a, b), cosine), sine) in a_rest.iter_mut().zip(b_rest).zip(cosine_rest).zip(sine_rest) {
+            (*a, *b) = work(*a, *b, *cosine, *sine);
         }
     }
 }
@@ -99,8 +126,8 @@ mod tests {
         let rope = Rope::new(8, 300);
         let mut head = [1.0, -2.0, 3.0, 0.5, 0.25, 4.0, -1.0, 2.0];
         let before = head;
-        rope.turn(299, &mut head);
-        rope.turn_back(299, &mut head);
+        rope.turn(299, 0.5, &mut head);
+        rope.turn_back(299, 2.0, &mut head);
         for (a, b) in head.iter().zip(before) {
             assert!((a - b).abs() < 1e-5);
         }
