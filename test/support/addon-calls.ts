@@ -118,7 +118,7 @@ export function addonCalls(): Record<string, () => unknown> {
 
 /** Everything callable that the addon exports, methods as `Class.method`; accessors and Job's own methods aside. */
 export function addonExports(): string[] {
-  return Object.entries(binding)
+  return Object.entries<unknown>({ ...binding })
     .filter((entry): entry is [string, new () => object] => typeof entry[1] === 'function')
     .flatMap(([name, value]) => {
       const prototype = /^[A-Z]/.test(name) && name !== 'Job' ? Object.getOwnPropertyDescriptors(value.prototype) : {}
