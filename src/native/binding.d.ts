@@ -38,6 +38,13 @@ export declare class NativeStream {
   close(): void
 }
 
+/** A search for a nonce, which can be pointed at another challenge while it runs. */
+export declare class PowSearch {
+  constructor(blockHash: Uint8Array, hotkey: Uint8Array, task: PowTask)
+  /** Goes on with another challenge; false when the search is over, or about to be. */
+  replace(blockHash: Uint8Array, hotkey: Uint8Array, task: PowTask): boolean
+}
+
 /** Scores one epoch, bit-exact. */
 export declare function consensusEpoch(input: ConsensusInput): ConsensusOutput
 
@@ -230,20 +237,24 @@ export interface PowAnswer {
 /** Names of the solvers this machine can run, fastest first. */
 export declare function powBackends(): Array<string>
 
+/** The first 8 bytes of the seals of `count` nonces from `start` on, as big-endian numbers. */
+export declare function powHeads(blockHash: Uint8Array, hotkey: Uint8Array, start: bigint, count: number, name?: string | undefined | null): BigUint64Array
+
+/**
+ * Runs a search, once, until a seal meets the difficulty: on `threads` threads (absent: one per core), thread i with
+ * backend i modulo their number (none: the fastest).
+ */
+export declare function powRun(job: Job, search: PowSearch, backends: Array<string>, threads?: number | undefined | null): Promise<PowAnswer>
+
 /** The seal of one nonce, 32 bytes. */
 export declare function powSeal(blockHash: Uint8Array, hotkey: Uint8Array, nonce: bigint): Uint8Array
 
-export interface PowSearch {
+export interface PowTask {
   difficulty: bigint
   start: bigint
-  /** Absent: all cores. */
-  threads?: number
-  /** Absent: the fastest. */
-  backend?: string
+  /** Nonces after which the search gives up. */
+  count: bigint
 }
-
-/** Searches the first nonce from `start` on whose seal meets the difficulty. */
-export declare function powSolve(job: Job, blockHash: Uint8Array, hotkey: Uint8Array, search: PowSearch): Promise<PowAnswer>
 
 export interface PowVerdicts {
   seals: Uint8Array

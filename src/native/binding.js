@@ -773,10 +773,11 @@ if (
   }
 }
 
-const { Job, NativeModel, NativeStream, consensusEpoch, fallbackArtefact, mixtureCheckReveal, mixtureClaims, mixtureCommit, mixtureDecode, mixtureEncode, mixtureNtdDecode, mixtureNtdEncode, mixturePaths, mixtureReport, mixtureShapley, mixtureValues, powBackends, powSeal, powSolve, powVerify, signatureDeriveHard, signatureDeriveSoft, signatureFromSecret, signatureKeyPair, signatureSign, signatureVerify, signatureVerifyBatch, tensorDevices, tensorMatmulBf16, tensorMatmulF16, tensorMatmulF32, tensorMatmulInt8 } = nativeBinding
+const { Job, NativeModel, NativeStream, PowSearch, consensusEpoch, fallbackArtefact, mixtureCheckReveal, mixtureClaims, mixtureCommit, mixtureDecode, mixtureEncode, mixtureNtdDecode, mixtureNtdEncode, mixturePaths, mixtureReport, mixtureShapley, mixtureValues, powBackends, powHeads, powRun, powSeal, powVerify, signatureDeriveHard, signatureDeriveSoft, signatureFromSecret, signatureKeyPair, signatureSign, signatureVerify, signatureVerifyBatch, tensorDevices, tensorMatmulBf16, tensorMatmulF16, tensorMatmulF32, tensorMatmulInt8 } = nativeBinding
 export { Job }
 export { NativeModel }
 export { NativeStream }
+export { PowSearch }
 export { consensusEpoch }
 export { fallbackArtefact }
 export { mixtureCheckReveal }
@@ -791,8 +792,9 @@ export { mixtureReport }
 export { mixtureShapley }
 export { mixtureValues }
 export { powBackends }
+export { powHeads }
+export { powRun }
 export { powSeal }
-export { powSolve }
 export { powVerify }
 export { signatureDeriveHard }
 export { signatureDeriveSoft }

@@ -133,6 +133,7 @@ export const errors = {
   // Proof of work and signatures, by the addon or its twin.
   POW_BACKEND_UNAVAILABLE: { http: 400, retry: 'never', penalty: 0, text: 'no such solver here: {detail}' },
   POW_BACKEND_WRONG: { http: 500, retry: 'elsewhere', penalty: 0, text: 'a solver computes wrongly: {detail}' },
+  POW_EXHAUSTED: { http: 404, retry: 'elsewhere', penalty: 0, text: 'no seal among these nonces: {detail}' },
   POW_THREADS: { http: 400, retry: 'never', penalty: 0, text: 'not a number of threads: {detail}' },
   POW_BATCH_TOO_LARGE: { http: 413, retry: 'never', penalty: 0, text: 'too many seals at once: {detail}' },
   POW_BATCH_SHAPE: { http: 400, retry: 'never', penalty: 0, text: 'the seals of a batch are malformed: {detail}' },

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { fromHex, toHex, U64_MAX } from '../../src/protocol/bytes.ts'
-import type { PowCompute } from '../../src/protocol/ports/compute.ts'
+import type { PowCompute, PowPace } from '../../src/protocol/ports/compute.ts'
 import { codeOf, detached } from '../support/hostile.ts'
 
 interface Recorded {
@@ -24,6 +24,8 @@ export function powContract(name: string, make: () => PowCompute): void {
   describe(`PowCompute: ${name}`, () => {
     answers(make())
     searches(make())
+    replacements(make())
+    heads(make())
     refusals(make())
   })
 }
@@ -113,6 +115,58 @@ function searches(pow: PowCompute): void {
   })
 }
 
+function replacements(pow: PowCompute): void {
+  test('a search goes on with a newer block, and says which challenge it solved', async () => {
+    const search = pow.search({ blockHash: alice, hotkey: alice, difficulty: U64_MAX, start: 0n })
+    const next = { blockHash, hotkey: alice, difficulty: 1_000n, start: 0n }
+    expect(search.replace(next)).toBe(true)
+    const found = await search.result
+    expect([found.nonce, toHex(found.seal), found.challenge]).toEqual([223n, firstSeal, next])
+    expect(search.replace(next)).toBe(false)
+  })
+
+  test('a cancelled search rejects with NATIVE_CANCELLED', async () => {
+    const search = pow.search({ blockHash, hotkey: alice, difficulty: U64_MAX, start: 0n })
+    search.cancel()
+    expect(await codeOf(() => search.result)).toBe('NATIVE_CANCELLED')
+    expect(await codeOf(() => search.replace({ blockHash: none, hotkey: alice, difficulty: 1n }))).toBe('NATIVE_ARGUMENT')
+  })
+
+  test('gives up with POW_EXHAUSTED after exactly `count` nonces', async () => {
+    const challenge = { blockHash, hotkey: alice, difficulty: 1_000n, start: 0n }
+    expect(await codeOf(() => pow.solve({ ...challenge, count: 223n }))).toBe('POW_EXHAUSTED')
+    expect((await pow.solve({ ...challenge, count: 224n })).nonce).toBe(223n)
+  })
+
+  test('tells hashes, rate, and the time that the difficulty takes at that rate', async () => {
+    const paces: PowPace[] = []
+    const search = pow.search(
+      { blockHash, hotkey: alice, difficulty: U64_MAX, start: 0n },
+      { onPace: (pace) => (paces.push(pace) === 3 ? search.cancel() : undefined) },
+    )
+    expect(await codeOf(() => search.result)).toBe('NATIVE_CANCELLED')
+    expect(paces[2]?.hashes).toBeGreaterThan(paces[0]?.hashes ?? Infinity)
+    expect((paces[2]?.hashesPerSecond ?? 0) * (paces[2]?.expectedSeconds ?? 0)).toBeCloseTo(Number(U64_MAX), -10)
+  })
+}
+
+function heads(pow: PowCompute): void {
+  test('heads are the first eight bytes of each seal on every backend, across the last nonce', () => {
+    for (const start of [0n, 2n ** 32n - 3n, U64_MAX - 2n]) {
+      const seals = Array.from({ length: 40 }, (_, i) => pow.seal(blockHash, alice, (start + BigInt(i)) & U64_MAX))
+      const expected = BigUint64Array.from(seals, (seal) => Buffer.from(seal).readBigUInt64BE())
+      for (const backend of pow.backends())
+        expect(pow.heads({ blockHash, hotkey: alice, difficulty: 0n, start, count: 40n, backend })).toEqual(expected)
+    }
+  })
+
+  test('refuses 65,537 heads and an unknown backend', async () => {
+    const wanted = { blockHash, hotkey: alice, difficulty: 0n, start: 0n }
+    expect(await codeOf(() => pow.heads({ ...wanted, count: 65_537n }))).toBe('POW_BATCH_TOO_LARGE')
+    expect(await codeOf(() => pow.heads({ ...wanted, backend: 'abacus' }))).toBe('POW_BACKEND_UNAVAILABLE')
+  })
+}
+
 function refusals(pow: PowCompute): void {
   const good = { blockHashes: blockHash, hotkeys: alice, nonces: BigUint64Array.of(1n), difficulties: BigUint64Array.of(1n) }
   const wrongSeals: [string, unknown[]][] = [
@@ -153,6 +207,7 @@ function refusals(pow: PowCompute): void {
     ['half a thread', { ...challenge, threads: 0.5 }, 'NATIVE_ARGUMENT'],
     ['too many threads', { ...challenge, threads: 1_025 }, 'NATIVE_ARGUMENT'],
     ['2^32 + 1 threads', { ...challenge, threads: 2 ** 32 + 1 }, 'NATIVE_ARGUMENT'],
+    ['a negative count', { ...challenge, count: -1n }, 'NATIVE_ARGUMENT'],
     ['an unknown backend', { ...challenge, backend: 'abacus' }, 'POW_BACKEND_UNAVAILABLE'],
     ['a number as backend', { ...challenge, backend: 7 }, 'NATIVE_ARGUMENT'],
   ]

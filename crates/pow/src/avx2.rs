@@ -8,11 +8,15 @@ use std::arch::x86_64::{
 };
 
 use crate::keccak::ROUND_CONSTANTS;
-use crate::lanes::{Folded, kernels, sixteen};
+use crate::lanes::{Folded, kernels, search, sixteen};
+use crate::rounds::{Beside, rows};
 use crate::seal::Hash;
 use crate::sha256::{INITIAL, K};
 
 type V = __m256i;
+/// The xor of the two columns.
+type D = V;
+type Extra = ();
 
 /// 64-bit lanes of a vector.
 pub const LANES: usize = 4;
@@ -25,10 +29,19 @@ pub fn available() -> bool {
 }
 
 macro_rules! rol {
-    ($lane:expr, $bits:literal) => {{
+    ($lane:expr, $bits:tt) => {{
         let lane = $lane;
         _mm256_or_si256(_mm256_slli_epi64::<$bits>(lane), _mm256_srli_epi64::<{ 64 - $bits }>(lane))
     }};
+}
+
+macro_rules! mixed {
+    ($lane:expr, $mix:expr) => {
+        xor($lane, $mix)
+    };
+    ($lane:expr, $mix:expr, $bits:tt) => {
+        rol!(xor($lane, $mix), $bits)
+    };
 }
 
 macro_rules! ror32 {
@@ -53,6 +66,9 @@ operations! {
     xor(a: V, b: V) -> V { _mm256_xor_si256(a, b) }
     xor3(a: V, b: V, c: V) -> V { xor(xor(a, b), c) }
     chi(a: V, b: V, c: V) -> V { xor(a, _mm256_andnot_si256(b, c)) }
+    mix5(c0: V, c1: V, c2: V, c3: V, c4: V) -> [D; 5] {
+        [xor(c4, rol!(c1, 1)), xor(c0, rol!(c2, 1)), xor(c1, rol!(c3, 1)), xor(c2, rol!(c4, 1)), xor(c3, rol!(c0, 1))]
+    }
     choice(e: V, f: V, g: V) -> V { xor(g, _mm256_and_si256(e, xor(f, g))) }
     majority(a: V, b: V, c: V) -> V { xor(b, _mm256_and_si256(xor(a, b), xor(b, c))) }
     big0(a: V) -> V { xor3(ror32!(a, 2), ror32!(a, 13), ror32!(a, 22)) }
@@ -90,3 +106,4 @@ operations! {
 }
 
 kernels!("avx2");
+search!("avx2");

@@ -1,13 +1,21 @@
 //! AVX2 with the SHA instructions: SHA-256 one message at a time in hardware, several interleaved to hide its latency;
 //! Keccak as in [`crate::avx2`].
 use std::arch::x86_64::{
-    __m128i, _mm_add_epi32, _mm_alignr_epi8, _mm_extract_epi32, _mm_set_epi32, _mm_sha256msg1_epu32,
+    __m128i, __m256i, _mm_add_epi32, _mm_alignr_epi8, _mm_extract_epi32, _mm_set_epi32, _mm_sha256msg1_epu32,
     _mm_sha256msg2_epu32, _mm_sha256rnds2_epu32, _mm_shuffle_epi32,
 };
 
-use crate::avx2::{LANES, keccak_head, load, not_above};
+use crate::avx2::{LANES, keccak_head, load, not_above, store};
+use crate::lanes::{Folded, search};
+use crate::rounds::Beside;
 use crate::seal::Hash;
-use crate::sha256::{INITIAL, K, block};
+use crate::sha256::{INITIAL, K};
+
+type V = __m256i;
+type Extra = ();
+
+/// The messages of a pass stand in order.
+const MESSAGES: [u64; 8] = [0, 1, 2, 3, 4, 5, 6, 7];
 
 /// Messages between which the rounds alternate.
 const STREAMS: usize = LANES;
@@ -66,26 +74,14 @@ fn lane(first: i32, second: i32) -> u64 {
     u64::from((first as u32).swap_bytes()) | u64::from((second as u32).swap_bytes()) << 32
 }
 
-/// The smallest nonce in `from..=last` whose seal begins with at most `head`. Both ends lie in one aligned range of 2³²
-/// nonces.
+/// Lane 0 of the seals of one pass.
 #[target_feature(enable = "avx2,sha")]
-pub fn first(inner: &Hash, head: u64, from: u64, last: u64) -> Option<u64> {
-    let words = block(from, inner);
-    let step = STREAMS as u64;
-    let mut base = from - from % step;
-    loop {
-        let lanes = digests(&words, std::array::from_fn(|s| (base as u32 + s as u32).swap_bytes()));
-        let hits = not_above(keccak_head(&[load(&lanes[0]), load(&lanes[1]), load(&lanes[2]), load(&lanes[3])]), head);
-        if hits != 0 {
-            let nonces = (0..step).filter(|s| hits >> s & 1 == 1).map(|s| base + s);
-            let hit = nonces.into_iter().find(|nonce| (from..=last).contains(nonce));
-            if hit.is_some() {
-                return hit;
-            }
-        }
-        if last - base < step {
-            return None;
-        }
-        base += step;
-    }
+#[inline]
+fn pass(folded: &Folded, base: u32, (): &mut ()) -> [V; 2] {
+    [base, base.wrapping_add(STREAMS as u32)].map(|base| {
+        let first = std::array::from_fn(|s| base.wrapping_add(s as u32).swap_bytes());
+        keccak_head(&digests(&folded.words, first).map(|lane| load(&lane)), &mut ())
+    })
 }
+
+search!("avx2,sha");

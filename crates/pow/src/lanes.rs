@@ -14,6 +14,8 @@ fn small1(w: u32) -> u32 {
 
 /// What is the same for all nonces of one search that share their upper 32 bits: word 0 alone varies.
 pub struct Folded {
+    /// The block, with a word 0 of 0.
+    pub words: [u32; 16],
     /// Working variables a..h after round 0, still without word 0 in a and e.
     pub start: [u32; 8],
     /// K[t] + W[t] for the constant words, t in 1..16 and 17, 19, 21 (0 elsewhere).
@@ -51,7 +53,7 @@ impl Folded {
         for t in (1..16).chain([17, 19, 21]) {
             round[t] = K[t].wrapping_add(if t < 16 { w[t] } else { schedule[t] });
         }
-        Self { start, round, schedule }
+        Self { words: w, start, round, schedule }
     }
 }
 
@@ -69,40 +71,23 @@ macro_rules! sixteen {
 }
 pub(crate) use sixteen;
 
-/// Expands to `first` (the search) and `keccak256` (for batches), and the rounds they are made of.
+/// Expands to `pass` (the seals of a search) and `keccak256` (for batches), and the rounds they are made of.
 macro_rules! kernels {
     ($features:literal) => {
+        crate::rounds::rounds!(#[target_feature(enable = $features)] #[inline]);
+
         /// W[t] for t ≥ 16 from the words before it.
         #[target_feature(enable = $features)]
         #[inline]
-        fn expand(w2: V, w7: V, w15: V, w16: V) -> V {
+        pub fn expand(w2: V, w7: V, w15: V, w16: V) -> V {
             add32(add32(small1(w2), w7), add32(small0(w15), w16))
         }
 
-        /// One round; `kw` is K[t] + W[t].
+        /// Words 16 to 31 of the schedule, with what is constant summed beforehand; 17, 19 and 21 are constant altogether.
         #[target_feature(enable = $features)]
         #[inline]
-        fn step(s: &mut [V; 8], kw: V) {
-            let [a, b, c, d, e, f, g, h] = *s;
-            let first = add32(add32(add32(h, kw), choice(e, f, g)), big1(e));
-            let second = add32(big0(a), majority(a, b, c));
-            *s = [add32(first, second), a, b, c, add32(d, first), e, f, g];
-        }
-
-        /// SHA-256 of the seal message of every lane, whose word 0 is `w0`.
-        #[target_feature(enable = $features)]
-        #[inline]
-        fn digest(folded: &Folded, w0: V) -> [V; 8] {
-            let mut s = folded.start.map(|word| splat32(word));
-            s[0] = add32(s[0], w0);
-            s[4] = add32(s[4], w0);
-            sixteen!(T {
-                if T > 0 {
-                    step(&mut s, splat32(folded.round[T]));
-                }
-            });
+        pub fn words_from_16(folded: &Folded, w0: V) -> [V; 16] {
             let part = |t: usize| splat32(folded.schedule[t]);
-            // Words 16 to 31, with what is constant summed beforehand; 17, 19 and 21 are constant altogether.
             let mut w = [splat32(0); 16];
             w[0] = add32(part(16), w0);
             w[1] = part(17);
@@ -120,18 +105,48 @@ macro_rules! kernels {
             w[13] = add32(part(29), add32(small1(w[11]), w[6]));
             w[14] = add32(part(30), add32(small1(w[12]), w[7]));
             w[15] = add32(part(31), add32(small1(w[13]), add32(w[8], small0(w[0]))));
+            w
+        }
+
+        /// One round; `kw` is K[t] + W[t].
+        #[target_feature(enable = $features)]
+        #[inline]
+        fn step(s: &mut [V; 8], kw: V) {
+            let [a, b, c, d, e, f, g, h] = *s;
+            let first = add32(add32(add32(h, kw), choice(e, f, g)), big1(e));
+            let second = add32(big0(a), majority(a, b, c));
+            *s = [add32(first, second), a, b, c, add32(d, first), e, f, g];
+        }
+
+        /// SHA-256 of the seal message of every lane, whose word 0 is `w0`.
+        #[target_feature(enable = $features)]
+        #[inline]
+        fn digest<B: Beside>(folded: &Folded, w0: V, beside: &mut B) -> [V; 8] {
+            let mut s = folded.start.map(|word| splat32(word));
+            s[0] = add32(s[0], w0);
+            s[4] = add32(s[4], w0);
+            sixteen!(T {
+                if T > 0 {
+                    step(&mut s, splat32(folded.round[T]));
+                }
+                beside.sha::<T>();
+            });
+            let mut w = words_from_16(folded, w0);
             sixteen!(T {
                 let constant = T < 6 && T % 2 == 1;
                 let kw = if constant { splat32(folded.round[16 + T]) } else { add32(w[T], splat32(K[16 + T])) };
                 step(&mut s, kw);
+                beside.sha::<{ 16 + T }>();
             });
             sixteen!(T {
                 w[T] = expand(w[(T + 14) % 16], w[(T + 9) % 16], w[(T + 1) % 16], w[T]);
                 step(&mut s, add32(w[T], splat32(K[32 + T])));
+                beside.sha::<{ 32 + T }>();
             });
             sixteen!(T {
                 w[T] = expand(w[(T + 14) % 16], w[(T + 9) % 16], w[(T + 1) % 16], w[T]);
                 step(&mut s, add32(w[T], splat32(K[48 + T])));
+                beside.sha::<{ 48 + T }>();
             });
             for (word, initial) in s.iter_mut().zip(INITIAL) {
                 *word = add32(*word, splat32(initial));
@@ -151,140 +166,14 @@ macro_rules! kernels {
             }
         }
 
-        /// rho, pi, chi and iota of a state that theta went over.
+        /// Lane 0 of the seals of one pass, each half's messages as [`MESSAGES`] says.
         #[target_feature(enable = $features)]
         #[inline]
-        fn after_theta(t: &[V; 25], constant: u64) -> [V; 25] {
-            let r0 = [t[0], rol!(t[6], 44), rol!(t[12], 43), rol!(t[18], 21), rol!(t[24], 14)];
-            let r1 = [rol!(t[3], 28), rol!(t[9], 20), rol!(t[10], 3), rol!(t[16], 45), rol!(t[22], 61)];
-            let r2 = [rol!(t[1], 1), rol!(t[7], 6), rol!(t[13], 25), rol!(t[19], 8), rol!(t[20], 18)];
-            let r3 = [rol!(t[4], 27), rol!(t[5], 36), rol!(t[11], 10), rol!(t[17], 15), rol!(t[23], 56)];
-            let r4 = [rol!(t[2], 62), rol!(t[8], 55), rol!(t[14], 39), rol!(t[15], 41), rol!(t[21], 2)];
-            [
-                xor(chi(r0[0], r0[1], r0[2]), splat64(constant)),
-                chi(r0[1], r0[2], r0[3]),
-                chi(r0[2], r0[3], r0[4]),
-                chi(r0[3], r0[4], r0[0]),
-                chi(r0[4], r0[0], r0[1]),
-                chi(r1[0], r1[1], r1[2]),
-                chi(r1[1], r1[2], r1[3]),
-                chi(r1[2], r1[3], r1[4]),
-                chi(r1[3], r1[4], r1[0]),
-                chi(r1[4], r1[0], r1[1]),
-                chi(r2[0], r2[1], r2[2]),
-                chi(r2[1], r2[2], r2[3]),
-                chi(r2[2], r2[3], r2[4]),
-                chi(r2[3], r2[4], r2[0]),
-                chi(r2[4], r2[0], r2[1]),
-                chi(r3[0], r3[1], r3[2]),
-                chi(r3[1], r3[2], r3[3]),
-                chi(r3[2], r3[3], r3[4]),
-                chi(r3[3], r3[4], r3[0]),
-                chi(r3[4], r3[0], r3[1]),
-                chi(r4[0], r4[1], r4[2]),
-                chi(r4[1], r4[2], r4[3]),
-                chi(r4[2], r4[3], r4[4]),
-                chi(r4[3], r4[4], r4[0]),
-                chi(r4[4], r4[0], r4[1]),
-            ]
-        }
-
-        #[target_feature(enable = $features)]
-        #[inline]
-        fn round(a: &[V; 25], constant: u64) -> [V; 25] {
-            let c0 = xor3(xor3(a[0], a[5], a[10]), a[15], a[20]);
-            let c1 = xor3(xor3(a[1], a[6], a[11]), a[16], a[21]);
-            let c2 = xor3(xor3(a[2], a[7], a[12]), a[17], a[22]);
-            let c3 = xor3(xor3(a[3], a[8], a[13]), a[18], a[23]);
-            let c4 = xor3(xor3(a[4], a[9], a[14]), a[19], a[24]);
-            let d = [
-                xor(c4, rol!(c1, 1)),
-                xor(c0, rol!(c2, 1)),
-                xor(c1, rol!(c3, 1)),
-                xor(c2, rol!(c4, 1)),
-                xor(c3, rol!(c0, 1)),
-            ];
-            let t = [
-                xor(a[0], d[0]),
-                xor(a[1], d[1]),
-                xor(a[2], d[2]),
-                xor(a[3], d[3]),
-                xor(a[4], d[4]),
-                xor(a[5], d[0]),
-                xor(a[6], d[1]),
-                xor(a[7], d[2]),
-                xor(a[8], d[3]),
-                xor(a[9], d[4]),
-                xor(a[10], d[0]),
-                xor(a[11], d[1]),
-                xor(a[12], d[2]),
-                xor(a[13], d[3]),
-                xor(a[14], d[4]),
-                xor(a[15], d[0]),
-                xor(a[16], d[1]),
-                xor(a[17], d[2]),
-                xor(a[18], d[3]),
-                xor(a[19], d[4]),
-                xor(a[20], d[0]),
-                xor(a[21], d[1]),
-                xor(a[22], d[2]),
-                xor(a[23], d[3]),
-                xor(a[24], d[4]),
-            ];
-            after_theta(&t, constant)
-        }
-
-        /// The first round of a 32-byte message, where all but four lanes are known.
-        #[target_feature(enable = $features)]
-        #[inline]
-        fn first_round(m: &[V; 4]) -> [V; 25] {
-            let top = splat64(1 << 63);
-            let one = splat64(1);
-            let c1 = xor(m[1], top);
-            let d0 = xor(one, rol!(c1, 1));
-            let d1 = xor(m[0], rol!(m[2], 1));
-            let d2 = xor(c1, rol!(m[3], 1));
-            let d3 = xor(m[2], splat64(2));
-            let d4 = xor(m[3], rol!(m[0], 1));
-            let t = [
-                xor(m[0], d0),
-                xor(m[1], d1),
-                xor(m[2], d2),
-                xor(m[3], d3),
-                xor(one, d4),
-                d0,
-                d1,
-                d2,
-                d3,
-                d4,
-                d0,
-                d1,
-                d2,
-                d3,
-                d4,
-                d0,
-                xor(top, d1),
-                d2,
-                d3,
-                d4,
-                d0,
-                d1,
-                d2,
-                d3,
-                d4,
-            ];
-            after_theta(&t, ROUND_CONSTANTS[0])
-        }
-
-        /// Lane 0 of keccak256 of the 32-byte message of every lane.
-        #[target_feature(enable = $features)]
-        #[inline]
-        pub fn keccak_head(m: &[V; 4]) -> V {
-            let mut state = first_round(m);
-            for constant in &ROUND_CONSTANTS[1..23] {
-                state = round(&state, *constant);
-            }
-            round(&state, ROUND_CONSTANTS[23])[0]
+        fn pass(folded: &Folded, base: u32, beside: &mut Extra) -> [V; 2] {
+            let digest = digest(folded, swap32(add32(splat32(base), counting32())), beside);
+            beside.digested();
+            let lower = keccak_head(&message::<false>(&digest), beside);
+            [lower, keccak_head(&message::<true>(&digest), beside)]
         }
 
         /// keccak256 of messages of N whole lanes, one message per vector lane: `lanes[i][message]`.
@@ -298,35 +187,73 @@ macro_rules! kernels {
             state[N] = splat64(1);
             state[16] = splat64(1 << 63);
             for constant in &ROUND_CONSTANTS {
-                state = round(&state, *constant);
+                state = round::<false, ()>(&state, *constant, &mut ());
             }
             [store(state[0]), store(state[1]), store(state[2]), store(state[3])]
         }
+
+    };
+}
+pub(crate) use kernels;
+
+/// Expands to `first` and `heads`, the search and what it compares, in a module that has a `pass` over 2 · `LANES` messages;
+/// `Extra` computes one seal more beside each, or none.
+macro_rules! search {
+    ($features:literal) => {
+        /// Seals per pass.
+        const STEP: u64 = (2 * LANES + <Extra as Beside>::SEALS) as u64;
 
         /// The smallest nonce in `from..=last` whose seal begins with at most `head`. Both ends lie in one aligned
         /// range of 2³² nonces.
         #[target_feature(enable = $features)]
         pub fn first(inner: &Hash, head: u64, from: u64, last: u64) -> Option<u64> {
-            let step = 2 * LANES as u64;
             let folded = Folded::new(inner, (from >> 32) as u32);
-            let mut base = from - from % step;
+            let mut words = folded.words;
+            let mut base = from;
             loop {
-                let digest = digest(&folded, swap32(add32(splat32(base as u32), counting32())));
-                let hits = not_above(keccak_head(&message::<false>(&digest)), head)
-                    | not_above(keccak_head(&message::<true>(&digest)), head) << LANES;
+                words[0] = (base as u32).wrapping_add(2 * LANES as u32).swap_bytes();
+                let mut beside = Extra::begin(words);
+                let [lower, upper] = pass(&folded, base as u32, &mut beside);
+                let mut hits = not_above(lower, head) | not_above(upper, head) << LANES;
+                if Extra::SEALS > 0 {
+                    hits |= u32::from(beside.head() <= head) << (2 * LANES);
+                }
                 if hits != 0 {
-                    let nonces = (0..2 * LANES).filter(|bit| hits >> bit & 1 == 1).map(|bit| base + MESSAGES[bit]);
-                    let hit = nonces.filter(|nonce| (from..=last).contains(nonce)).min();
+                    // A pass may reach beyond `last`; those nonces were not asked for.
+                    let messages = MESSAGES.iter().enumerate().filter(|(bit, _)| hits >> bit & 1 == 1);
+                    let nonces = messages.filter_map(|(_, message)| base.checked_add(*message));
+                    let hit = nonces.filter(|nonce| *nonce <= last).min();
                     if hit.is_some() {
                         return hit;
                     }
                 }
-                if last - base < step {
+                if last - base < STEP {
                     return None;
                 }
-                base += step;
+                base += STEP;
+            }
+        }
+
+        /// The first eight bytes of the seals of `from` and the nonces after it, as big-endian numbers; all of these lie
+        /// in one aligned range of 2³² nonces.
+        #[target_feature(enable = $features)]
+        pub fn heads(inner: &Hash, from: u64, heads: &mut [u64]) {
+            let folded = Folded::new(inner, (from >> 32) as u32);
+            let mut words = folded.words;
+            let mut base = from as u32;
+            for heads in heads.chunks_mut(STEP as usize) {
+                words[0] = base.wrapping_add(2 * LANES as u32).swap_bytes();
+                let mut beside = Extra::begin(words);
+                let [lower, upper] = pass(&folded, base, &mut beside).map(|half| store(half));
+                let lanes = lower.iter().chain(&upper).map(|lane| lane.swap_bytes()).chain([beside.head()]);
+                for (message, head) in MESSAGES.iter().zip(lanes) {
+                    if let Some(slot) = heads.get_mut(*message as usize) {
+                        *slot = head;
+                    }
+                }
+                base = base.wrapping_add(STEP as u32);
             }
         }
     };
 }
-pub(crate) use kernels;
+pub(crate) use search;

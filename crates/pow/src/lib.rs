@@ -17,11 +17,21 @@ mod avx2_sha;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 #[cfg(target_arch = "x86_64")]
+mod avx512_sha;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod lanes;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+#[cfg(target_arch = "aarch64")]
+mod neon_sha2;
+#[cfg(target_arch = "aarch64")]
+mod neon_sha3;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod rounds;
 
 pub use backend::Backend;
 pub use seal::{Hash, inner, meets, seal, target};
-pub use solver::{Challenge, Control, Options, Solution, THREADS_MAX, solve};
+pub use solver::{Challenge, Control, Search, Solution, THREADS_MAX, solve};
 pub use verify::{BATCH_MAX, Batch, Verdicts, verify};
 
 /// What a caller can do wrong, or a backend.
@@ -39,6 +49,8 @@ pub enum Error {
     BatchShape { hashes: usize, hotkeys: usize, nonces: usize, difficulties: usize },
     #[error("backend {backend} reported nonce {nonce}, which the definition refuses")]
     BackendWrong { backend: &'static str, nonce: u64 },
+    #[error("none of {0} nonces meets the difficulty")]
+    Exhausted(u64),
     #[error("the search was cancelled")]
     Cancelled,
 }
@@ -52,6 +64,7 @@ impl Error {
             Self::BatchTooLarge(_) => "POW_BATCH_TOO_LARGE",
             Self::BatchShape { .. } => "POW_BATCH_SHAPE",
             Self::BackendWrong { .. } => "POW_BACKEND_WRONG",
+            Self::Exhausted(_) => "POW_EXHAUSTED",
             Self::Cancelled => "NATIVE_CANCELLED",
         }
     }

@@ -83,15 +83,19 @@ pub fn block(nonce: u64, inner: &[u8; 32]) -> [u32; 16] {
     words
 }
 
+/// The word of the schedule after the words 2, 7, 15 and 16 places before it.
+pub fn expand(w2: u32, w7: u32, w15: u32, w16: u32) -> u32 {
+    let small0 = w15.rotate_right(7) ^ w15.rotate_right(18) ^ (w15 >> 3);
+    let small1 = w2.rotate_right(17) ^ w2.rotate_right(19) ^ (w2 >> 10);
+    small1.wrapping_add(w7).wrapping_add(small0).wrapping_add(w16)
+}
+
 /// SHA-256 of a message that is one padded block.
 pub fn digest(block: &[u32; 16]) -> [u32; 8] {
     let mut schedule = [0_u32; 64];
     schedule[..16].copy_from_slice(block);
     for t in 16..64 {
-        let (w2, w15) = (schedule[t - 2], schedule[t - 15]);
-        let small0 = w15.rotate_right(7) ^ w15.rotate_right(18) ^ (w15 >> 3);
-        let small1 = w2.rotate_right(17) ^ w2.rotate_right(19) ^ (w2 >> 10);
-        schedule[t] = small1.wrapping_add(schedule[t - 7]).wrapping_add(small0).wrapping_add(schedule[t - 16]);
+        schedule[t] = expand(schedule[t - 2], schedule[t - 7], schedule[t - 15], schedule[t - 16]);
     }
     let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = INITIAL;
     for t in 0..64 {

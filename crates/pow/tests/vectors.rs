@@ -2,9 +2,8 @@
 #![allow(clippy::unwrap_used)] // a test may fail where it stands
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
-use pow::{Backend, Batch, Challenge, Control, Hash, Options, Solution, inner, meets, seal, solve, verify};
+use pow::{Backend, Batch, Challenge, Control, Hash, Solution, inner, meets, seal, solve, verify};
 
 fn hex(text: &str) -> Hash {
     let text = text.trim_start_matches("0x");
@@ -19,7 +18,7 @@ fn alice_inner() -> Hash {
 
 fn search(challenge: Challenge, threads: usize, backend: Backend) -> Solution {
     let (cancelled, hashes) = (AtomicBool::new(false), AtomicU64::new(0));
-    solve(challenge, Options { threads, backend }, Control { cancelled: &cancelled, hashes: &hashes }).unwrap()
+    solve(challenge, &[backend], threads, Control { cancelled: &cancelled, hashes: &hashes }).unwrap()
 }
 
 #[test]
@@ -57,7 +56,11 @@ fn every_backend_and_thread_count_finds_the_same_first_nonce() {
     let expected = hex("0029e0aa79f39ffbdf6d6ce3da04a5917676bdcf5476b2ebfe1e0eb20ef44842");
     for backend in Backend::available() {
         for threads in [1, 2, 5] {
-            let found = search(Challenge { inner: alice_inner(), difficulty: 1000, start: 0 }, threads, backend);
+            let found = search(
+                Challenge { inner: alice_inner(), difficulty: 1000, start: 0, count: u64::MAX },
+                threads,
+                backend,
+            );
             assert_eq!((found.nonce, found.seal), (223, expected), "{} {threads}", backend.name());
         }
     }
@@ -68,34 +71,39 @@ fn a_search_from_the_last_nonces_wraps_around() {
     for backend in Backend::available() {
         let start = u64::MAX - 99;
         let first = (0..100_000).map(|i| start.wrapping_add(i)).find(|n| meets(&seal(&alice_inner(), *n), 1000));
-        let found = search(Challenge { inner: alice_inner(), difficulty: 1000, start }, 2, backend);
+        let found = search(Challenge { inner: alice_inner(), difficulty: 1000, start, count: u64::MAX }, 2, backend);
         assert_eq!(Some(found.nonce), first, "{}", backend.name());
     }
 }
 
 #[test]
 fn difficulty_zero_is_met_by_the_first_nonce() {
-    let found = search(Challenge { inner: alice_inner(), difficulty: 0, start: 77 }, 2, Backend::best());
+    let found =
+        search(Challenge { inner: alice_inner(), difficulty: 0, start: 77, count: u64::MAX }, 2, Backend::best());
     assert_eq!(found.nonce, 77);
 }
 
 #[test]
-fn a_hopeless_search_counts_its_hashes_and_stops_within_50_ms_of_cancel() {
+fn a_hopeless_search_counts_its_hashes_and_after_a_cancel_each_thread_ends_its_slice_only() {
+    // Work is counted, not time: a slice takes 2 ms at 8 MH/s and 33 ms on a core of half a million, where 50 ms are promised.
+    const SLICE_MAX: u64 = 1 << 14;
+    let threads = 2;
     for backend in Backend::available() {
         let (cancelled, hashes) = (AtomicBool::new(false), AtomicU64::new(0));
-        let challenge = Challenge { inner: alice_inner(), difficulty: u64::MAX, start: 0 };
+        let challenge = Challenge { inner: alice_inner(), difficulty: u64::MAX, start: 0, count: u64::MAX };
         let control = Control { cancelled: &cancelled, hashes: &hashes };
-        let waited = std::thread::scope(|scope| {
-            let running = scope.spawn(|| solve(challenge, Options { threads: 2, backend }, control));
+        let before = std::thread::scope(|scope| {
+            let running = scope.spawn(|| solve(challenge, &[backend], threads, control));
             while hashes.load(Ordering::Relaxed) < 10_000 {
                 std::thread::yield_now();
             }
-            cancelled.store(true, Ordering::Relaxed);
-            let asked = Instant::now();
+            cancelled.store(true, Ordering::SeqCst);
+            let before = hashes.load(Ordering::SeqCst);
             assert_eq!(running.join().unwrap().unwrap_err().code(), "NATIVE_CANCELLED");
-            asked.elapsed()
+            before
         });
-        assert!(waited < Duration::from_millis(50) || cfg!(debug_assertions), "{}: {waited:?}", backend.name());
+        let after = hashes.load(Ordering::Relaxed) - before;
+        assert!(after <= threads as u64 * SLICE_MAX, "{}: {after} hashes after the cancel", backend.name());
     }
 }
 
@@ -103,9 +111,10 @@ fn a_hopeless_search_counts_its_hashes_and_stops_within_50_ms_of_cancel() {
 fn refuses_no_threads_and_too_many() {
     let (cancelled, hashes) = (AtomicBool::new(false), AtomicU64::new(0));
     for threads in [0, pow::THREADS_MAX + 1] {
-        let challenge = Challenge { inner: [0; 32], difficulty: 1, start: 0 };
-        let options = Options { threads, backend: Backend::PORTABLE };
-        let refused = solve(challenge, options, Control { cancelled: &cancelled, hashes: &hashes }).unwrap_err();
+        let challenge = Challenge { inner: [0; 32], difficulty: 1, start: 0, count: u64::MAX };
+        let refused =
+            solve(challenge, &[Backend::PORTABLE], threads, Control { cancelled: &cancelled, hashes: &hashes })
+                .unwrap_err();
         assert_eq!(refused.code(), "POW_THREADS");
     }
 }

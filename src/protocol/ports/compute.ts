@@ -25,8 +25,12 @@ export interface PowCompute {
     seals: Uint8Array
     meets: Uint8Array
   }
+  /** The first 8 bytes, as a big-endian number, of the seals of `count` nonces from `start` on (wraps around): what a search compares. */
+  heads(challenge: PowChallenge): BigUint64Array
   /** Searches nonces from `start` (default: random) until a seal meets `difficulty`. Progress counts hashes. Cancels within 50 ms. */
-  solve(challenge: PowChallenge, options?: LongCall): Promise<PowSolution>
+  solve(challenge: PowChallenge, options?: PowOptions): Promise<PowSolution>
+  /** The same as a search that can be pointed at a newer block while it runs. */
+  search(challenge: PowChallenge, options?: PowOptions): PowSearch
 }
 export interface PowChallenge {
   blockHash: Uint8Array
@@ -34,15 +38,36 @@ export interface PowChallenge {
   difficulty: bigint
   /** Threads of the CPU. */
   threads?: number
-  /** A name of `backends()`, the id of a GPU, or `all`: every device at once. */
+  /** A name of `backends()`, the id of a GPU, or `all`: every device at once. Default: the fastest of the CPU. */
   backend?: string
   start?: bigint
+  /** After so many nonces the search gives up with POW_EXHAUSTED. Default: practically never. */
+  count?: bigint
 }
 export interface PowSolution {
   nonce: bigint
   seal: Uint8Array
   hashes: number
   seconds: number
+}
+export interface PowOptions extends LongCall {
+  /** Called about ten times a second. */
+  onPace?: ((pace: PowPace) => void) | undefined
+}
+export interface PowPace {
+  hashes: number
+  /** Over the last two seconds. */
+  hashesPerSecond: number
+  /** How long a search of this difficulty takes at that rate on average, whatever was tried already; null before a rate is known. */
+  expectedSeconds: number | null
+}
+export interface PowSearch {
+  /** Resolves with the solution and the challenge that it solves. */
+  result: Promise<PowSolution & { challenge: PowChallenge }>
+  /** Goes on with another challenge (on the same threads and backend); false when the search is over, or about to be. */
+  replace(challenge: PowChallenge): boolean
+  /** `result` then rejects with NATIVE_CANCELLED within 50 ms. */
+  cancel(): void
 }
 
 // ---------------------------------------------------------------------------------------------- signatures
