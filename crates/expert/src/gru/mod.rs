@@ -4,11 +4,16 @@
 //! The mathematics, which any other backend must reproduce; w = width, e = `embedding` width, gates in the order reset,
 //! update, new, σ the sigmoid. With x = E[u] [T, e] as for the transformer, h₀ = 0, a = x·`input` + `input_bias` [T, 3w] and
 //! b = h·`recurrent` [3w], c = `recurrent_bias` [w]:
-//! r = σ(a_r + b_r), z = σ(a_z + b_z), m = b_n + c, n = tanh(a_n + r∘m), h' = (1 − z)∘n + z∘h;
-//! logits = h'·`output` + `output_bias` [T, 256], and the loss as there.
-//! Backward, with dh the gradient of h' from the logits and from the next time:
-//! da_n = dh∘(1 − z)∘(1 − n²), da_z = dh∘(h − n)∘z∘(1 − z), da_r = da_n∘m∘r∘(1 − r); db = (da_r, da_z, da_n∘r);
-//! dh of the time before = dh∘z + db·`recurrent`ᵀ; weights as in any product, biases by summing rows, dc = Σ da_n∘r.
+//! ```text
+//! r = σ(a_r + b_r), z = σ(a_z + b_z), m = b_n + c, n = tanh(a_n + r∘m), h' = (1 − z)∘n + z∘h
+//! ```
+//! logits = h'·`output` + `output_bias` [T, 256], and the loss as there. Backward, with dh the gradient of h' from the
+//! logits and from the next time:
+//! ```text
+//! da_n = dh∘(1 − z)∘(1 − n²), da_z = dh∘(h − n)∘z∘(1 − z), da_r = da_n∘m∘r∘(1 − r)
+//! db = (da_r, da_z, da_n∘r), dc = Σ da_n∘r, dh of the time before = dh∘z + db·recurrentᵀ
+//! ```
+//! Weights as in any product, biases by summing rows.
 mod backward;
 mod factors;
 mod forward;
