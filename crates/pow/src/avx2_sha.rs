@@ -1,8 +1,10 @@
 //! AVX2 with the SHA instructions: SHA-256 one message at a time in hardware, several interleaved to hide its latency;
 //! Keccak as in [`crate::avx2`].
+#![allow(unsafe_code)] // one instruction between registers
+use std::arch::asm;
 use std::arch::x86_64::{
     __m128i, __m256i, _mm_add_epi32, _mm_alignr_epi8, _mm_extract_epi32, _mm_set_epi32, _mm_sha256msg1_epu32,
-    _mm_sha256msg2_epu32, _mm_sha256rnds2_epu32, _mm_shuffle_epi32,
+    _mm_sha256msg2_epu32, _mm_shuffle_epi32,
 };
 
 use crate::avx2::{LANES, keccak_head, load, not_above, store};
@@ -31,6 +33,17 @@ fn four(words: &[u32], at: usize) -> __m128i {
     _mm_set_epi32(words[at + 3] as i32, words[at + 2] as i32, words[at + 1] as i32, words[at] as i32)
 }
 
+/// Two rounds: `lower` (c, d, g, h) becomes the new a, b, e, f. Unlike the intrinsic it stays in its place: compilers move the
+/// streams one behind the other, and each would wait for its own last result.
+#[target_feature(enable = "avx2,sha")]
+#[inline]
+fn two_rounds(lower: &mut __m128i, upper: __m128i, kw: __m128i) {
+    // SAFETY: one instruction between registers.
+    unsafe {
+        asm!("sha256rnds2 {}, {}", inlateout(xmm_reg) *lower, in(xmm_reg) upper, in("xmm0") kw, options(nomem, nostack, preserves_flags));
+    }
+}
+
 /// The SHA-256 digests of one block per stream, as the little-endian lanes that Keccak reads: `lanes[i][stream]`.
 #[target_feature(enable = "avx2,sha")]
 #[inline]
@@ -46,16 +59,20 @@ fn digests(words: &[u32; 16], first: [u32; STREAMS]) -> [[u64; STREAMS]; 4] {
     }
     for group in 0..16 {
         let k = four(&K, 4 * group);
-        for s in 0..STREAMS {
+        let kw: [__m128i; STREAMS] = std::array::from_fn(|s| {
             let m = &mut message[s];
             if group >= 4 {
                 let before = _mm_sha256msg1_epu32(m[group % 4], m[(group + 1) % 4]);
                 let sum = _mm_add_epi32(before, _mm_alignr_epi8::<4>(m[(group + 3) % 4], m[(group + 2) % 4]));
                 m[group % 4] = _mm_sha256msg2_epu32(sum, m[(group + 3) % 4]);
             }
-            let kw = _mm_add_epi32(m[group % 4], k);
-            lower[s] = _mm_sha256rnds2_epu32(lower[s], upper[s], kw);
-            upper[s] = _mm_sha256rnds2_epu32(upper[s], lower[s], _mm_shuffle_epi32::<0x0e>(kw));
+            _mm_add_epi32(m[group % 4], k)
+        });
+        for s in 0..STREAMS {
+            two_rounds(&mut lower[s], upper[s], kw[s]);
+        }
+        for s in 0..STREAMS {
+            two_rounds(&mut upper[s], lower[s], _mm_shuffle_epi32::<0x0e>(kw[s]));
         }
     }
     let mut lanes = [[0; STREAMS]; 4];
