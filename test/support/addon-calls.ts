@@ -70,7 +70,8 @@ export function addonCalls(): Record<string, () => unknown> {
   const ready = Promise.all([order.setText(text), gru.setText(text)])
   const checkpoint = ready.then(async () => await gru.save(true))
   const stream = order.open()
-  const search = { difficulty: 1n, start: 0n, threads: 1 }
+  const task = { difficulty: 1n, start: 0n, count: 64n }
+  const seals = new b.PowSearch(key, key, task)
   return {
     Job: () => new b.Job().cancel(),
     NativeModel: () => new b.NativeModel({ kind: 'order', order: 2, matching: false }, 1n).parameters,
@@ -97,9 +98,12 @@ export function addonCalls(): Record<string, () => unknown> {
     mixtureReport: () => b.mixtureReport(game),
     mixtureShapley: () => kept((job) => b.mixtureShapley(game, job)),
     mixtureValues: () => b.mixtureValues(game, Uint32Array.of(0, 5)),
+    PowSearch: () => new b.PowSearch(key, key, task),
+    'PowSearch.replace': () => seals.replace(key, key, task),
     powBackends: () => b.powBackends(),
+    powHeads: () => b.powHeads(key, key, 7n, 20),
     powSeal: () => b.powSeal(key, key, 7n),
-    powSolve: () => kept((job) => b.powSolve(job, key, key, search)),
+    powRun: () => kept((job) => b.powRun(job, new b.PowSearch(key, key, task), [], 1)),
     powVerify: () => b.powVerify(key, key, BigUint64Array.of(1n), BigUint64Array.of(1n)),
     signatureDeriveHard: () => b.signatureDeriveHard(key, key),
     signatureDeriveSoft: () => b.signatureDeriveSoft(b.signatureKeyPair(0, key).secret, key),
