@@ -1,16 +1,17 @@
 /** Proof of work with the GPUs beside the CPU: `backend` may be the id of a device, or `all` for everything at once. */
-import type { LongCall, PowChallenge, PowCompute, PowSolution } from '../../protocol/ports/compute.ts'
-import { U64_MAX } from '../../protocol/bytes.ts'
-import { checkChallenge, randomStart } from '../pow.ts'
+import { NodeError } from '../../protocol/errors.ts'
+import type { PowChallenge, PowCompute, PowOptions } from '../../protocol/ports/compute.ts'
+import { checkChallenge } from '../pow.ts'
+import { cpuSearcher, raceSeals, type SealSearcher } from '../pow-race.ts'
 import { isGpuDevice } from './device-list.ts'
-import { sealMeets, searchSeal, type SearchParts, type SearchState } from './seal-search.ts'
+import { deviceSearcher, sealMeets, type SearchParts } from './seal-search.ts'
 import type { GpuSupervisor } from './supervisor.ts'
 import { isTakeover, takeOver } from './takeover.ts'
 
 /** Every usable device at once. */
 export const ALL = 'all'
-/** Searchers of a race begin this far apart, which no device searches through within a year. */
-const APART = 2n ** 56n
+/** Places in a race for devices that are listed only after it began; more GPUs than this no machine has. */
+const PLACES = 16
 
 export interface PowParts {
   cpu: PowCompute
@@ -19,99 +20,64 @@ export interface PowParts {
   meets?: SearchParts['meets']
 }
 
-/** A challenge for the CPU's own choice of solver, from `start` on. */
-const forCpu = ({ blockHash, hotkey, difficulty, threads }: PowChallenge, start: bigint): PowChallenge => ({
-  blockHash,
-  hotkey,
-  difficulty,
-  start,
-  ...(threads !== undefined && { threads }),
-})
-
-/** One device; if it is lost the CPU goes on where it stood. */
-async function onDevice(
-  { cpu }: PowParts,
-  search: SearchParts,
-  device: string,
-  challenge: PowChallenge,
-  options: LongCall,
-): Promise<PowSolution> {
-  const { gpu } = search
-  const began = performance.now()
-  const state: SearchState = { next: challenge.start ?? randomStart(), hashes: 0 }
-  try {
-    await gpu.find(device, options.signal)
-    return await searchSeal(search, device, challenge, state, options)
-  } catch (error) {
-    if (!isTakeover(error)) throw error
-    const { signal, onProgress, onFallback } = options
-    const progress = onProgress && ((done: number) => onProgress(state.hashes + done, 0))
-    const rest = await takeOver(error, onFallback, () => cpu.solve(forCpu(challenge, state.next), { signal, onProgress: progress }))
-    return { ...rest, hashes: state.hashes + rest.hashes, seconds: (performance.now() - began) / 1_000 }
+/** One device; once it is lost the CPU does that range and all later ones of this search. */
+function deviceOrCpu({ cpu }: PowParts, search: SearchParts, device: string, { onFallback }: PowOptions): SealSearcher {
+  const onDevice = deviceSearcher(search, device)
+  const onCpu = cpuSearcher(cpu)
+  let isLost = false
+  return {
+    name: device,
+    async search(challenge, range, options) {
+      if (isLost) return await onCpu.search(challenge, range, options)
+      try {
+        return await onDevice.search(challenge, range, options)
+      } catch (error) {
+        if (!isTakeover(error)) throw error
+        isLost = true
+        return await takeOver(error, onFallback, () => onCpu.search(challenge, range, options))
+      }
+    },
   }
 }
 
-/** CPU and every usable device, each on a range of its own; the first solution ends the others. */
-async function onAll({ cpu }: PowParts, search: SearchParts, challenge: PowChallenge, options: LongCall): Promise<PowSolution> {
-  const { gpu } = search
-  const began = performance.now()
-  const start = challenge.start ?? randomStart()
-  const stop = new AbortController()
-  const abort = (): void => stop.abort()
-  if (options.signal?.aborted === true) abort()
-  options.signal?.addEventListener('abort', abort, { once: true })
-  const counts: number[] = []
-  const sum = (): number => counts.reduce((all, one) => all + one, 0)
-  const counting = (who: number): LongCall => {
-    counts[who] = 0
-    return {
-      signal: stop.signal,
-      onProgress: (done) => {
-        counts[who] = done
-        options.onProgress?.(sum(), 0)
-      },
-    }
-  }
-  try {
-    // The CPU begins at once; the GPUs join when their list is there.
-    const devices = gpu.devices().then((list) => list.filter(({ usable }) => usable))
-    const gpus = devices.then(async (list) => {
-      const searches = list.map(({ id }, i) => {
-        const state = { next: (start + APART * BigInt(i + 1)) & U64_MAX, hashes: 0 }
-        return searchSeal(search, id, challenge, state, counting(i + 1)).then(
-          (found) => ({ who: i + 1, found }),
-          (error: unknown) => {
-            if (isTakeover(error)) options.onFallback?.(error.message)
-            throw error
-          },
-        )
-      })
-      return await Promise.any(searches)
-    })
-    const onCpu = cpu.solve(forCpu(challenge, start), counting(0)).then((found) => ({ who: 0, found }))
-    // The CPU decides how the race fails: a GPU that is lost, or none at all, only leaves it.
-    const { who, found } = await Promise.race([onCpu, gpus.catch(() => onCpu)])
-    counts[who] = found.hashes
-    return { ...found, hashes: sum(), seconds: (performance.now() - began) / 1_000 }
-  } finally {
-    options.signal?.removeEventListener('abort', abort)
-    stop.abort()
-  }
+/** The CPU, which begins at once, and a place for each device that the list may hold. One that is lost leaves the race. */
+function everyDevice({ cpu }: PowParts, search: SearchParts, { onFallback }: PowOptions): SealSearcher[] {
+  const list = search.gpu.devices().then((devices) => devices.filter(({ usable }) => usable).map(({ id }) => deviceSearcher(search, id)))
+  const place = (index: number): SealSearcher => ({
+    name: `GPU ${index}`,
+    async search(challenge, range, options) {
+      const device = (await list)[index]
+      if (device === undefined) throw new NodeError('GPU_UNAVAILABLE', { device: `GPU ${index}`, detail: 'there is no such device' })
+      try {
+        return await device.search(challenge, range, options)
+      } catch (error) {
+        if (isTakeover(error)) onFallback?.(error.message)
+        throw error
+      }
+    },
+  })
+  return [cpuSearcher(cpu), ...Array.from({ length: PLACES }, (_, index) => place(index))]
 }
 
 /** `cpu` with the devices of `gpu` beside it. Every seal that a device finds is computed again by the CPU's definition. */
 export function gpuPow(parts: PowParts): PowCompute {
   const { cpu, gpu, meets = sealMeets } = parts
-  const search: SearchParts = { gpu, meets, seal: (blockHash, hotkey, nonce) => cpu.seal(blockHash, hotkey, nonce) }
+  const searching: SearchParts = { gpu, meets, seal: (blockHash, hotkey, nonce) => cpu.seal(blockHash, hotkey, nonce) }
+  const search: PowCompute['search'] = (challenge, options = {}) => {
+    const { backend } = challenge
+    if (backend !== ALL && (backend === undefined || !isGpuDevice(backend))) return cpu.search(challenge, options)
+    checkChallenge(challenge)
+    const own: PowChallenge = { ...challenge, blockHash: challenge.blockHash.slice(), hotkey: challenge.hotkey.slice() }
+    const searchers = backend === ALL ? everyDevice(parts, searching, options) : [deviceOrCpu(parts, searching, backend, options)]
+    return raceSeals(searchers, searching.seal, own, options)
+  }
   return {
     ...cpu,
     backends: () => [...cpu.backends(), ...gpu.known.map(({ id }) => id)],
-    async solve(challenge, options = {}) {
-      const { backend } = challenge
-      if (backend !== ALL && (backend === undefined || !isGpuDevice(backend))) return await cpu.solve(challenge, options)
-      checkChallenge(challenge)
-      const own = { ...challenge, blockHash: challenge.blockHash.slice(), hotkey: challenge.hotkey.slice() }
-      return await (backend === ALL ? onAll(parts, search, own, options) : onDevice(parts, search, backend, own, options))
+    search,
+    async solve(challenge, options) {
+      const { nonce, seal, hashes, seconds } = await search(challenge, options).result
+      return { nonce, seal, hashes, seconds }
     },
   }
 }

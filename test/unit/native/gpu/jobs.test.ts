@@ -176,6 +176,21 @@ describe('all devices at once', () => {
   })
 })
 
+test.each(['fake:0', 'all'])('a search on %s takes a newer block without restart', async (backend) => {
+  await using scene = gpuScene(fakeProgram())
+  await scene.gpu.find('fake:0')
+  const challenge = (difficulty: bigint) => ({ blockHash: random.bytes(32), hotkey: random.bytes(32), difficulty, backend, threads: 1 })
+  const progress = Promise.withResolvers<void>()
+  const search = scene.compute.pow.search(challenge(2n ** 60n), { onProgress: () => progress.resolve() })
+  await progress.promise
+  const newer = challenge(300n)
+  expect(search.replace(newer)).toBe(true)
+  const { seal, nonce, challenge: solved } = await search.result
+  expect([solved.blockHash, cpu.pow.seal(newer.blockHash, newer.hotkey, nonce)]).toEqual([newer.blockHash, seal])
+  expect(search.replace(newer)).toBe(false)
+  expect(scene.gpu.starts).toBe(1)
+})
+
 /** Jobs of both kinds, the driver failing at call `index` of them in turn. */
 async function sweep(program: (script: FakeScript) => GpuProgram, deeds: readonly Deed[], calls: number, checks = {}): Promise<Outcome[]> {
   const outcomes: Outcome[] = []
@@ -212,7 +227,12 @@ describe.each([
   )
 })
 
-test('M39 planted, a result taken unchecked: this suite sees wrong answers', async () => {
-  const unchecked = { meets: () => true, product: () => Promise.resolve('right' as const) }
+test('M39 planted, products taken unchecked: this suite sees wrong answers', async () => {
+  const unchecked = { product: () => Promise.resolve('right' as const) }
   expect(wrong(await sweep(fakeProgram, ['wrong'], CALLS, unchecked))).toBeGreaterThan(0)
+})
+
+test('M39 planted, seals taken unchecked: the race refuses them by name', async () => {
+  await using scene = gpuScene(fakeProgram({ calls: [{ at: 1, do: 'wrong' }] }), {}, { meets: () => true })
+  await expect(sealJob(scene.compute, random)).rejects.toMatchObject({ code: 'POW_BACKEND_WRONG' })
 })
