@@ -16,7 +16,7 @@ describe.skipIf(python === undefined)('hashlib (needs Python)', () => {
   let child: ChildProcessByStdio<Writable, Readable, null>
   let lines: AsyncIterator<string>
   beforeAll(() => {
-    child = spawn(python ?? '', [`${import.meta.dirname}/hashlib.py`], { stdio: ['pipe', 'pipe', 'inherit'] })
+    child = spawn(python ?? '', [`${import.meta.dirname}/seal_hash.py`], { stdio: ['pipe', 'pipe', 'inherit'] })
     lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   })
   afterAll(() => {

@@ -77,7 +77,10 @@ function measure(): Results {
     } = JSON.parse(readFileSync(reportFile, 'utf8')) as BenchReportView
     const found = races(JSON.parse(readFileSync(racesFile, 'utf8')) as VitestReport).filter(({ runners }) => runners.length > 1)
     if (found.length === 0) throw new Error('no bench compared anything')
-    const commands = [`taumesh bench all --seconds ${values.seconds}`, ['npm run bench', ...positionals].join(' -- ')]
+    const commands = [
+      `taumesh bench all --seconds ${values.seconds}`,
+      ['npm run bench', ...(positionals.length > 0 ? ['--', ...positionals] : [])].join(' '),
+    ]
     return { commands, report, races: found }
   } finally {
     rmSync(scratch, { recursive: true, force: true })

@@ -125,12 +125,14 @@ export async function measureProducts(
   demand(isProduct(shape, factors, first), `the product of ${name} on ${device}`)
   const kept = new Kept(shape)
   let [x, c, done] = [factors.x, first, -1]
+  let began: number | undefined
   const most = prove ? STRIDE * Math.floor(KEPT_BYTES_MAX / (n * n * BYTES[dtype])) : REPETITIONS_MAX
   const times = await time(
     { seconds, signal, most },
     async () => (c = await multiply(tensor, shape, { x, b: factors.b }, on)),
     () => {
       check()
+      began ??= performance.now()
       // The warm-up is the first call: the chain begins anew behind it.
       if (done++ < 0 || !prove) return true
       x = nextFactor(dtype, c, n)
@@ -142,5 +144,6 @@ export async function measureProducts(
     () => own,
   )
   const metric = figure(name, 'FLOP/s', times, 2 * n ** 3, { backend: device, threads: device === 'cpu' ? threads : 0 })
+  if (prove && began !== undefined) metric.seconds = (performance.now() - began) / 1_000
   return prove ? { metric, proof: proof(shape, kept, metric, seed, whole ? first : null) } : { metric }
 }

@@ -36,7 +36,7 @@ export const BenchMetricView = Type.Object({
   spread: Type.Number({ description: 'Half the range from the 10 % to the 90 % quantile, as a share of the median.' }),
   checked: Type.Boolean({ description: 'The answer was right on the very input that was timed, before the clock started.' }),
   repetitions: Count,
-  seconds: Type.Number({ description: 'Time of all repetitions together.' }),
+  seconds: Type.Number({ description: 'Time of all repetitions together; where work is proven, with what lies between them.' }),
   warnings: Type.Array(Type.String(), { description: 'What disturbed this figure.' }),
 })
 export type BenchMetricView = Static<typeof BenchMetricView>
