@@ -6,7 +6,7 @@
 struct Tiles {
   u32 m, k, n, row_tiles;
   u32 a_row, a_column, b_row, b_column;
-  u32 first, column, unused[2];
+  u32 first, column, add, unused;
 };
 
 /// Steps along k that are staged at once.
@@ -74,7 +74,10 @@ DEVICE void product(const Tiles &p, const float *a, const float *b, float *c, fl
   UNROLL for (u32 i = 0; i < EACH; i++)
     UNROLL for (u32 j = 0; j < EACH; j++) {
       u32 at = row + line_of(thread_y(), i), to = column + line_of(thread_x(), j);
-      if (at < p.m && to < p.n) c[(u64)at * p.n + to] = sums[i][j];
+      if (at < p.m && to < p.n) {
+        float *out = c + (u64)at * p.n + to;
+        *out = p.add ? *out + sums[i][j] : sums[i][j];
+      }
     }
 }
 

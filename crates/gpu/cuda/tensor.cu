@@ -5,7 +5,7 @@
 #include "device.h"
 
 struct Packed {
-  u32 m, n, along, row_tiles, column_tiles, first, column, unused;
+  u32 m, n, along, row_tiles, column_tiles, first, column, add;
 };
 
 constexpr u32 LINES = 128, STAGE = 64, STAGES = 3;
@@ -66,7 +66,10 @@ DEVICE void product(const Packed &p, const u8 *a, const u8 *b, Sum *c, u8 *stage
       UNROLL for (u32 e = 0; e < 4; e++) {
         u32 at = row + warp_row + 16 * i + lane / 4 + e / 2 * 8;
         u32 to = column + warp_column + 8 * j + lane % 4 * 2 + e % 2;
-        if (at < p.m && to < p.n) c[(u64)at * p.n + to] = sums[i][j][e];
+        if (at < p.m && to < p.n) {
+          Sum *out = c + (u64)at * p.n + to;
+          *out = p.add ? *out + sums[i][j][e] : sums[i][j][e];
+        }
       }
 }
 

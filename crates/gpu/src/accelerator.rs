@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::device::{Device, Found};
-use crate::engine::Engine;
+use crate::engine::{Engine, Product};
 use crate::error::Error;
 use crate::host;
 use crate::pace::Pace;
@@ -76,11 +76,28 @@ impl<E: Engine> Accelerator<E> {
         };
         let (m, k, n, batch) = (shape.m, shape.k, shape.n, shape.batch);
         let (a, b) = (factor(batch * m * k, 11), factor(batch * k * n, 13));
-        if self.matmul(shape, &a, &b, watch)? == host::matmul(shape, &a, &b, watch)? {
-            Ok(())
-        } else {
-            Err(Error::Wrong(format!("a product of {}", shape.dtype.name())))
+        let expected = host::matmul(shape, &a, &b, watch)?;
+        let mut got = self.matmul(shape, &a, &b, watch)?;
+        if got != expected {
+            return Err(Error::Wrong(format!("a product of {}", shape.dtype.name())));
         }
+        // A·B - A·B: what is added to must be there, and nothing else.
+        let negative =
+            a.chunks(shape.dtype.bytes()).zip(0..).flat_map(|(_, i)| encoded(shape.dtype, 7 - (i * 11 % 15) as i8));
+        let buffers = [&negative.collect(), &b, &got].map(|bytes: &Vec<u8>| -> Result<E::Buffer, Error> {
+            let buffer = self.engine.buffer(bytes.len())?;
+            self.engine.upload(&buffer, 0, bytes)?;
+            Ok(buffer)
+        });
+        let [a, b, c] = buffers;
+        let c = c?;
+        self.multiply(&Product { shape, a: &a?, b: &b?, c: &c, add: true }, watch)?;
+        self.engine.download(&c, 0, &mut got)?;
+        // Both zeros of binary32 are zero.
+        if got.as_chunks::<4>().0.iter().any(|word| !matches!(word, [0, 0, 0, 0 | 0x80])) {
+            return Err(Error::Wrong(format!("a product of {} that is added", shape.dtype.name())));
+        }
+        Ok(())
     }
 }
 

@@ -89,8 +89,9 @@ impl Library {
             let rows = rows.min(shape.m - first);
             match catch_unwind(AssertUnwindSafe(|| self.rows(product, first, rows))) {
                 Ok(Ok(())) => {}
-                // Nothing was begun, or what was done is done again by the own kernels.
-                _ => return Ok(false),
+                // The own kernels begin again, which they cannot once something was added.
+                _ if first == 0 || !product.add => return Ok(false),
+                _ => return Err(Error::Internal(String::from("cuBLASLt stopped within a product"))),
             }
             // SAFETY: the stream lives as long as the context.
             unsafe { driver::stream::synchronize(self.context.stream) }.map_err(failed)?;
@@ -174,11 +175,12 @@ impl Library {
         let from = first as u64 * if shape.transpose_a { 1 } else { k } * element;
         let to = product.c.at + first as u64 * n * 4;
         // Factors of sums: numbers of the type of the sums.
-        let (one, zero, whole_one, whole_zero) = (1.0_f32, 0.0_f32, 1_i32, 0_i32);
+        let (one, before) = (1.0_f32, f32::from(u8::from(product.add)));
+        let (whole_one, whole_before) = (1_i32, i32::from(product.add));
         let (alpha, beta) = if shape.dtype == Dtype::Int8 {
-            (bytes_of(&whole_one).0, bytes_of(&whole_zero).0)
+            (bytes_of(&whole_one).0, bytes_of(&whole_before).0)
         } else {
-            (bytes_of(&one).0, bytes_of(&zero).0)
+            (bytes_of(&one).0, bytes_of(&before).0)
         };
         // SAFETY: the layouts describe exactly the memory of the three buffers from these rows on, the workspace has the
         // size that was told, and the stream is the context's.

@@ -100,4 +100,6 @@ pub struct Product<'a, B> {
     pub a: &'a B,
     pub b: &'a B,
     pub c: &'a B,
+    /// Whether the product is added to what is in C instead of replacing it.
+    pub add: bool,
 }

@@ -114,7 +114,7 @@ impl<E: Engine> Accelerator<E> {
         }
         let on_device = self.engine.buffer(size)?;
         let (left, right) = (self.upload(a, watch)?, self.upload(b, watch)?);
-        let product = Product { shape, a: &left, b: &right, c: &on_device };
+        let product = Product { shape, a: &left, b: &right, c: &on_device, add: false };
         let begun = Instant::now();
         self.multiply(&product, watch)?;
         self.engine.wait()?;
@@ -141,7 +141,7 @@ impl<E: Engine> Accelerator<E> {
         let (kernel, side) = plain(shape);
         let ((a_row, a_column), (b_row, b_column)) = (shape.strides_a(), shape.strides_b());
         let sizes = [shape.m, shape.k, shape.n, shape.m.div_ceil(side), a_row, a_column, b_row, b_column];
-        let params = sizes.into_iter().map(|size| size as u32).chain([0; 4]).collect();
+        let params = sizes.into_iter().map(|size| size as u32).chain([0, 0, u32::from(product.add), 0]).collect();
         let buffers = [product.a, product.b, product.c];
         self.tiles(shape, Tiles { kernel, side, buffers, params, place: 8 }, watch)
     }
@@ -200,7 +200,16 @@ impl<E: Engine> Accelerator<E> {
             Dtype::Bf16 => &TENSOR_BF16,
             Dtype::F32 | Dtype::F16 => &TENSOR_F16,
         };
-        let sizes = [shape.m, shape.n, along, shape.m.div_ceil(PACKED_LINES), shape.n.div_ceil(PACKED_LINES), 0, 0, 0];
+        let sizes = [
+            shape.m,
+            shape.n,
+            along,
+            shape.m.div_ceil(PACKED_LINES),
+            shape.n.div_ceil(PACKED_LINES),
+            0,
+            0,
+            usize::from(product.add),
+        ];
         let params = sizes.into_iter().map(|size| size as u32).collect();
         let buffers = [&a, &b, product.c];
         self.tiles(shape, Tiles { kernel, side: PACKED_LINES, buffers, params, place: 5 }, watch)

@@ -183,7 +183,8 @@ fn cuda_products_of_every_type_layout_and_shape_agree_with_binary64() {
 
 #[test]
 fn the_committed_ptx_is_what_clang_makes_of_the_kernels() {
-    // Another version orders and names things differently: this one alone is compared.
+    // Another version orders and names things differently: this one alone is compared. A toolkit that it finds would
+    // raise the version of the PTX, so it is told of none.
     let compiler = "clang-19";
     if !runs(compiler) {
         eprintln!("SKIPPED: freshness of the PTX: no {compiler}");
@@ -191,7 +192,17 @@ fn the_committed_ptx_is_what_clang_makes_of_the_kernels() {
     }
     for (file, architecture) in FILES {
         let output = Command::new(compiler)
-            .args(["-x", "cuda", "--cuda-device-only", "-nocudainc", "-nocudalib", "-std=c++17", "-O3", "-S"])
+            .args([
+                "-x",
+                "cuda",
+                "--cuda-device-only",
+                "-nocudainc",
+                "-nocudalib",
+                "--cuda-path=/nowhere",
+                "-std=c++17",
+                "-O3",
+                "-S",
+            ])
             .arg(format!("--cuda-gpu-arch={architecture}"))
             .arg(folder("cuda").join(format!("{file}.cu")))
             .args(["-o", "-"])
@@ -206,5 +217,24 @@ fn the_committed_ptx_is_what_clang_makes_of_the_kernels() {
             std::fs::read(path).unwrap() == output.stdout,
             "{file}.ptx is stale: run this test with TAUMESH_WRITE_PTX=1 and commit it"
         );
+    }
+}
+
+#[test]
+fn the_vendors_assembler_takes_the_committed_ptx() {
+    if !runs("ptxas") {
+        eprintln!("SKIPPED: assembling the PTX: no ptxas");
+        return;
+    }
+    for (file, lowest) in FILES {
+        for architecture in ["sm_70", "sm_80", "sm_90"].into_iter().filter(|&one| one >= lowest) {
+            let text = folder("cuda").join(format!("{file}.ptx"));
+            let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{file}-{}.cubin", std::process::id()));
+            let output =
+                Command::new("ptxas").arg(format!("-arch={architecture}")).arg(text).arg("-o").arg(&out).output();
+            let output = output.unwrap();
+            assert!(output.status.success(), "{file} {architecture}: {}", String::from_utf8_lossy(&output.stderr));
+            std::fs::remove_file(out).unwrap();
+        }
     }
 }

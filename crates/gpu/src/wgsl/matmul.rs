@@ -19,7 +19,7 @@ const HEADER: &str = "
 struct Params {
   m: u32, k: u32, n: u32, row_tiles: u32,
   a_row: u32, a_column: u32, b_row: u32, b_column: u32,
-  first: u32, column: u32, unused: u32, unused2: u32,
+  first: u32, column: u32, add: u32, unused: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
 ";
@@ -140,15 +140,13 @@ fn source(name: &str, dtype: Dtype, each: usize) -> String {
         }
     }
     line!(out, "    }}\n    workgroupBarrier();\n  }}");
-    line!(out, "  let out = item * p.m * p.n;");
+    line!(out, "  let out = item * p.m * p.n + (row + id.y) * p.n + column + id.x;");
     for i in 0..each {
         for j in 0..each {
-            line!(
-                out,
-                "  if (row + id.y + {y}u < p.m && column + id.x + {x}u < p.n) {{ c[out + (row + id.y + {y}u) * p.n + column + id.x + {x}u] = c{i}_{j}; }}",
-                y = i * SIDE,
-                x = j * SIDE
-            );
+            let (y, x) = (i * SIDE, j * SIDE);
+            line!(out, "  if (row + id.y + {y}u < p.m && column + id.x + {x}u < p.n) {{");
+            line!(out, "    let at = out + {y}u * p.n + {x}u;");
+            line!(out, "    if (p.add == 1u) {{ c[at] += c{i}_{j}; }} else {{ c[at] = c{i}_{j}; }}\n  }}");
         }
     }
     out.push_str("}\n");
