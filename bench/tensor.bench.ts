@@ -1,27 +1,43 @@
-/** Matrix products of the addon, fast and exact; a row of each is checked against binary64 before it is timed. */
+/** Matrix products of the addon by dtype, fast and exact; a row of each is checked against binary64 before it is timed. `compare/run.ts` has rivals. */
 import { expect, test } from 'vitest'
 import { loadAddon } from '../src/native/addon.ts'
+import type { Dtype, Factors } from '../src/protocol/ports/compute.ts'
 import { numbers } from '../test/support/games.ts'
 
 const { tensor } = loadAddon()
 
-test.for([256, 512, 1_024, 2_048])('n = %i', { timeout: 300_000 }, async (n, { bench }) => {
+/** Whole numbers from -8 to 7 as each dtype stores them: exact in all of them, so that one check fits all. */
+const stored: { [D in Dtype]: (whole: Int8Array) => Factors[D] } = {
+  f32: (whole) => Float32Array.from(whole),
+  bf16: (whole) => Uint16Array.from(new Uint32Array(Float32Array.from(whole).buffer), (word) => word >>> 16),
+  // Exponent and fraction of f32 moved to their places in f16; zero stays zero.
+  f16: (whole) =>
+    Uint16Array.from(new Uint32Array(Float32Array.from(whole).buffer), (word) =>
+      word === 0 ? 0 : ((word >>> 16) & 0x80_00) | ((((word & 0x7f_ff_ff_ff) >>> 13) - (112 << 10)) & 0x7f_ff),
+    ),
+  int8: (whole) => whole,
+}
+
+const cases = [256, 512, 1_024, 2_048].flatMap((n) => (Object.keys(stored) as Dtype[]).map((dtype) => ({ n, dtype })))
+
+test.for(cases)('$dtype, n = $n', { timeout: 300_000 }, async ({ n, dtype }, { bench }) => {
   const next = numbers(n)
-  const filled = (): Float32Array => Float32Array.from({ length: n * n }, () => next(2_000) / 1_000 - 1)
+  const filled = (): Int8Array => Int8Array.from({ length: n * n }, () => next(16) - 8)
   const [a, b] = [filled(), filled()]
-  const shape = { m: n, k: n, n }
-  const product = async (exact: boolean): Promise<Float32Array> => await tensor.matmul(a, b, { ...shape, exact })
-  for (const c of [await product(false), await product(true)])
+  const [left, right] = [stored[dtype](a), stored[dtype](b)]
+  const product = async (exact: boolean): Promise<Float32Array | Int32Array> =>
+    await tensor.matmul(left, right, { m: n, k: n, n, dtype, exact })
+  const modes = dtype === 'int8' ? [false] : [false, true]
+  for (const exact of modes) {
+    const c = await product(exact)
     for (let column = 0; column < n; column += 37) {
       let sum = 0
       for (let k = 0; k < n; k++) sum += (a[k] ?? 0) * (b[k * n + column] ?? 0)
-      expect(Math.abs((c[column] ?? 0) - sum)).toBeLessThan(1e-6 * n)
+      expect(c[column]).toBe(sum)
     }
-  const options = { time: 1_000, iterations: 3, warmupIterations: 1, warmupTime: 0 }
-  await bench(`matmul.f32.${n}: ${(2 * n ** 3) / 1e9} GFLOP`, async () => {
-    await product(false)
-  }).run(options)
-  await bench(`matmul.f32.${n} exact`, async () => {
-    await product(true)
-  }).run(options)
+  }
+  for (const exact of modes)
+    await bench(`matmul.${dtype}.${n}${exact ? ' exact' : ''}: ${(2 * n ** 3) / 1e9} GFLOP`, async () => {
+      await product(exact)
+    }).run({ time: 500, iterations: 3, warmupIterations: 1, warmupTime: 0 })
 })

@@ -1,4 +1,4 @@
-//! Rates of products on this machine: `cargo run --release -p tensor --example rate -- [threads]`. The clock is calibrated
+//! Rates of products on this machine: `cargo run --release -p tensor --example rate -- [threads [n...]]`. The clock is calibrated
 //! in the same run by a chain of dependent additions, one a cycle.
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Instant;
@@ -32,7 +32,8 @@ fn clock() -> f64 {
 fn main() -> Result<(), Error> {
     let threads = std::env::args().nth(1).and_then(|word| word.parse().ok()).unwrap_or(1);
     println!("threads {threads}, chain {:.2} G/s", clock() / 1e9);
-    for n in [256, 512, 1024, 2048] {
+    let sizes: Vec<usize> = std::env::args().skip(2).filter_map(|word| word.parse().ok()).collect();
+    for n in if sizes.is_empty() { vec![256, 512, 1024, 2048] } else { sizes } {
         let floats: Vec<f32> = (0..n * n).map(|i| ((i * 37 % 1009) as f32 - 504.0) / 504.0).collect();
         let halves: Vec<u16> = floats.iter().map(|x| (x.to_bits() >> 16) as u16).collect();
         let bytes: Vec<i8> = (0..n * n).map(|i| (i * 37 % 251) as u8 as i8).collect();
@@ -51,7 +52,7 @@ fn main() -> Result<(), Error> {
             });
             println!("n {n:5} gemm crate           {:8.1} GFLOP/s", work / seconds / 1e9);
         }
-        let shape = |transpose| Shape { batch: 1, m: n, k: n, n, transpose_a: transpose, transpose_b: transpose };
+        let shape = |transpose_a, transpose_b| Shape { batch: 1, m: n, k: n, n, transpose_a, transpose_b };
         for (name, factors) in [
             ("f32", Factors::F32(&floats, &floats)),
             ("f16", Factors::F16(&halves, &halves)),
@@ -66,18 +67,17 @@ fn main() -> Result<(), Error> {
                     }
                     let (never, done) = (AtomicBool::new(false), AtomicU64::new(0));
                     let control = Control { cancelled: &never, done: &done };
-                    let pack = |transpose| Prepared::on(Some(backend), shape(transpose), &factors, mode);
-                    let packing = best(times, || drop(pack(false)));
-                    let turned = best(times, || drop(pack(true)));
-                    let prepared = pack(false)?;
+                    let pack = |a, b| Prepared::on(Some(backend), shape(a, b), &factors, mode);
+                    let packing = [(false, false), (true, false), (false, true)]
+                        .map(|(a, b)| format!("{:.1}", best(times, || drop(pack(a, b))) * 1e6));
+                    let prepared = pack(false, false)?;
                     let seconds = best(times, || drop(prepared.run(threads, &control)));
-                    let all = best(times, || drop(pack(false).map(|prepared| prepared.run(threads, &control))));
+                    let all = best(times, || drop(pack(false, false).map(|prepared| prepared.run(threads, &control))));
                     println!(
-                        "n {n:5} {name:5} {mode:?} {backend:12} {:8.1} GFLOP/s, with packing {:8.1}; packing {:.1} us, turned {:.1} us",
+                        "n {n:5} {name:5} {mode:?} {backend:12} {:8.1} GFLOP/s, with packing {:8.1}; packing of AB, A'B and AB' {} us",
                         work / seconds / 1e9,
                         work / all / 1e9,
-                        packing * 1e6,
-                        turned * 1e6
+                        packing.join(", "),
                     );
                 }
             }

@@ -86,18 +86,13 @@ kernel!(/** Fours of int8. Needs AVX-512 F and VNNI. */
 kernel!(/** Pairs of int8 as i16, where there is no VNNI. Needs AVX-512 F and BW. */
     Short, ShortPair, ShortPair, i32, short_tile, rows: 4, lanes: 16, Order::Straight);
 
-/// Writes column c of `block`, its first `lanes` (4, 8, 12 or 16) words, at `to + place(c)`, for c below `columns`.
+/// Writes column c of `block`, its first L words (4, 8, 12 or 16), at `to + places[c]`, for each place.
 ///
 /// # Safety
-/// `to + place(c)` points to `lanes` words that may be written, for each c below `columns`.
+/// This CPU has AVX-512 F, and L words at each place may be written.
 #[target_feature(enable = "avx512f")]
-pub(crate) unsafe fn transpose(
-    block: &[[u32; 16]; 16],
-    columns: usize,
-    lanes: usize,
-    to: *mut u32,
-    place: impl Fn(usize) -> usize,
-) {
+#[inline]
+pub(crate) unsafe fn transpose<const L: usize>(block: &[[u32; 16]; 16], places: &[usize], to: *mut u32) {
     let zero = _mm512_setzero_si512();
     let (mut rows, mut pairs, mut fours, mut out) = ([zero; 16], [zero; 16], [zero; 16], [zero; 16]);
     for (row, words) in rows.iter_mut().zip(block) {
@@ -124,11 +119,11 @@ pub(crate) unsafe fn transpose(
         out[8 + c] = _mm512_shuffle_i32x4::<0xdd>(even, even_high);
         out[12 + c] = _mm512_shuffle_i32x4::<0xdd>(odd, odd_high);
     }
-    for (column, &words) in out.iter().enumerate().take(columns) {
-        // SAFETY: `lanes` words at this place may be written, says the caller; no more are.
+    for (&words, &place) in out.iter().zip(places) {
+        // SAFETY: L words at this place may be written, says the caller; no more are.
         unsafe {
-            let to = to.add(place(column));
-            match lanes {
+            let to = to.add(place);
+            match L {
                 4 => _mm_storeu_si128(to.cast(), _mm512_castsi512_si128(words)),
                 8 => _mm256_storeu_si256(to.cast(), _mm512_castsi512_si256(words)),
                 12 => {

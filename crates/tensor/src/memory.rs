@@ -21,9 +21,31 @@ pub(crate) struct Words {
 impl Words {
     pub(crate) fn new(length: usize) -> Self {
         let mut memory = FREE.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+        if memory.capacity() < length + LINE {
+            memory = Vec::with_capacity(length + LINE);
+            in_large_pages(memory.as_mut_ptr().cast(), memory.capacity() * size_of::<u32>());
+        }
         memory.resize(length + LINE, 0);
         let start = memory.as_ptr().align_offset(LINE * size_of::<u32>()).min(LINE);
         Self { memory, start, length }
+    }
+}
+
+/// Asks for pages of 2 MiB where that is worth it: panels are far apart, and small pages cost a walk for each.
+#[allow(unsafe_code)] // one system call
+#[cfg_attr(not(target_os = "linux"), allow(unused_variables))]
+pub(crate) fn in_large_pages(start: *mut u8, length: usize) {
+    /// Bytes below which nothing is asked.
+    const WORTH: usize = 4 << 20;
+    const PAGE: usize = 4_096;
+    #[cfg(target_os = "linux")]
+    if length >= WORTH {
+        let skipped = start.align_offset(PAGE);
+        // SAFETY: whole pages within the caller's memory; the advice changes nothing that can be read there, and its
+        // failure leaves small pages.
+        unsafe {
+            libc::madvise(start.wrapping_add(skipped).cast(), (length - skipped) / PAGE * PAGE, libc::MADV_HUGEPAGE);
+        }
     }
 }
 

@@ -71,17 +71,23 @@ pub(crate) fn pack<F: Format>(x: View<F::Stored>, layout: Layout, order: Order, 
 /// Neighbouring lines lie side by side already: words are put together from whole rows of memory.
 #[inline(always)]
 fn across<F: Format, const W: usize>(x: View<F::Stored>, first: usize, order: Order, out: &mut [u32]) {
-    let words = out.len() / W;
+    let (out, _) = out.as_chunks_mut::<W>();
+    let words = out.len();
     let none = [F::Stored::default(); W];
     for word in 0..words {
         let mut lines = [&none; 4];
         for (k, lines) in (word * F::GROUP..x.columns.min((word + 1) * F::GROUP)).zip(&mut lines) {
-            let from = x.data[k * x.column_stride + first..].first_chunk::<W>();
-            *lines = from.unwrap_or(&none);
+            if let Some(from) = x.data[k * x.column_stride + first..].first_chunk() {
+                *lines = from;
+            }
         }
-        let out = &mut out[order.place(word, words) * W..][..W];
-        for (line, out) in out.iter_mut().enumerate() {
-            *out = F::word(|k| lines[k][line]);
+        let out = &mut out[order.place(word, words)];
+        // Twelve lines are a vector of eight and one of four.
+        for line in 0..W / 8 * 8 {
+            out[line] = F::word(|k| lines[k][line]);
+        }
+        for line in W / 8 * 8..W {
+            out[line] = F::word(|k| lines[k][line]);
         }
     }
 }
@@ -112,53 +118,77 @@ fn across_part<F: Format>(
 #[inline(always)]
 fn along<F: Format>(x: View<F::Stored>, first: usize, (count, width): (usize, usize), order: Order, out: &mut [u32]) {
     let words = out.len() / width;
-    for word in (0..words).step_by(BLOCK) {
-        let there = BLOCK.min(words - word);
-        for lane in (0..width).step_by(BLOCK) {
-            let mut block = [[0; BLOCK]; BLOCK];
-            let lines = count.saturating_sub(lane).min(BLOCK);
+    // Where the words of a block go, from where its first one goes.
+    let mut places = [0; BLOCK];
+    for (word, place) in places.iter_mut().enumerate().take(words) {
+        *place = order.place(word, words) * width;
+    }
+    for lane in (0..width).step_by(BLOCK) {
+        // Lines that are not there stay zero in every block.
+        let mut block = [[0; BLOCK]; BLOCK];
+        let lines = count.saturating_sub(lane).min(BLOCK);
+        for word in (0..words).step_by(BLOCK) {
+            let there = BLOCK.min(words - word);
             for (line, block) in block.iter_mut().enumerate().take(lines) {
                 let line = &x.data[(first + lane + line) * x.row_stride..];
-                let k = word * F::GROUP;
-                let end = k + BLOCK * F::GROUP;
-                if x.column_stride == 1 && end <= x.columns {
-                    let line = &line[k..end];
-                    for (word, out) in block.iter_mut().enumerate() {
-                        *out = F::word(|k| line[word * F::GROUP + k]);
-                    }
-                } else {
-                    for (word, out) in block.iter_mut().enumerate().take(there) {
-                        *out = F::word(|index| {
-                            let k = k + word * F::GROUP + index;
-                            if k < x.columns { line[k * x.column_stride] } else { F::Stored::default() }
-                        });
-                    }
-                }
+                gather::<F>(line, (x.column_stride, x.columns), word * F::GROUP, there, block);
             }
-            let place = |column: usize| order.place(word + column, words) * width + lane;
-            scatter(&block, there, BLOCK.min(width - lane), out, place);
+            scatter(
+                &block,
+                &places[..there],
+                BLOCK.min(width - lane),
+                &mut out[order.place(word, words) * width + lane..],
+            );
         }
     }
 }
 
-/// Writes column c of `block`, its first `lanes` words, at `out[place(c)..]`, for c below `columns`.
+/// The words of one line from element `k` on.
 #[inline(always)]
-fn scatter(
-    block: &[[u32; BLOCK]; BLOCK],
-    columns: usize,
-    lanes: usize,
-    out: &mut [u32],
-    place: impl Fn(usize) -> usize,
+fn gather<F: Format>(
+    line: &[F::Stored],
+    (stride, columns): (usize, usize),
+    k: usize,
+    words: usize,
+    out: &mut [u32; BLOCK],
 ) {
-    #[cfg(target_arch = "x86_64")]
-    if lanes.is_multiple_of(4) && std::is_x86_feature_detected!("avx512f") {
-        assert!((0..columns).all(|column| place(column) + lanes <= out.len()));
-        // SAFETY: the unit is there, `lanes` is 4, 8, 12 or 16, and every place lies within `out` (asserted).
-        unsafe { crate::avx512::transpose(block, columns, lanes, out.as_mut_ptr(), place) };
+    if stride == 1 && k + BLOCK * F::GROUP <= columns {
+        // A copy of known length, so that the words are made by vectors.
+        let mut near = [F::Stored::default(); 4 * BLOCK];
+        near[..BLOCK * F::GROUP].copy_from_slice(&line[k..k + BLOCK * F::GROUP]);
+        for (word, out) in out.iter_mut().enumerate() {
+            *out = F::word(|index| near[word * F::GROUP + index]);
+        }
         return;
     }
-    for column in 0..columns {
-        for (lane, out) in out[place(column)..][..lanes].iter_mut().enumerate() {
+    for (word, out) in out.iter_mut().enumerate().take(words) {
+        *out = F::word(|index| {
+            let k = k + word * F::GROUP + index;
+            if k < columns { line[k * stride] } else { F::Stored::default() }
+        });
+    }
+}
+
+/// Writes column c of `block`, its first `lanes` words, at `out[places[c]..]`, for each place.
+#[inline(always)]
+fn scatter(block: &[[u32; BLOCK]; BLOCK], places: &[usize], lanes: usize, out: &mut [u32]) {
+    #[cfg(target_arch = "x86_64")]
+    if std::is_x86_feature_detected!("avx512f") {
+        use crate::avx512::transpose;
+        assert!(places.iter().fold(0, |most, &place| place.max(most)) + lanes <= out.len());
+        // SAFETY: the unit is there, and every place lies within `out` (asserted).
+        unsafe {
+            match lanes {
+                4 => return transpose::<4>(block, places, out.as_mut_ptr()),
+                8 => return transpose::<8>(block, places, out.as_mut_ptr()),
+                12 => return transpose::<12>(block, places, out.as_mut_ptr()),
+                16 => return transpose::<16>(block, places, out.as_mut_ptr()),
+                _ => {}
+            }
+        }
+    }
+    for (column, &place) in places.iter().enumerate() {
+        for (lane, out) in out[place..][..lanes].iter_mut().enumerate() {
             *out = block[lane][column];
         }
     }

@@ -18,7 +18,7 @@ use crate::direct::Direct;
 use crate::error::Error;
 use crate::format::{BrainWide, Format, HalfWide, Number, Single};
 use crate::matmul::{Into, Mode, View};
-use crate::memory::Words;
+use crate::memory::{Words, in_large_pages};
 use crate::pack::{Layout, corrections, pack};
 use crate::portable;
 use crate::tile::Kernel;
@@ -316,6 +316,7 @@ impl<K: Kernel> Work for Packed<K> {
         let (rows, columns) = grid(*left, *right, wanted);
         let length = shape.batch * shape.m * shape.n;
         let mut c = Vec::<K::Sum>::with_capacity(length);
+        in_large_pages(c.as_mut_ptr().cast(), length * size_of::<K::Sum>());
         let target = Target { c: c.as_mut_ptr(), stride: shape.n };
         let tasks = shape.batch * rows * columns;
         let task = |task: usize| {

@@ -1,0 +1,66 @@
+/** One contest: the same work by several contenders, answers checked first, then timed in turns so that a change of the machine's speed meets all. */
+
+export interface Contender {
+  name: string
+  /** Fails when this contender's answer is wrong. */
+  check(): Promise<void>
+  /** Seconds of each run, for about so many seconds. */
+  time(seconds: number): Promise<number[]>
+}
+export interface Contest {
+  name: string
+  threads: number
+  /** What one run does, in `unit`s times a second: operations, bytes, ... */
+  work: number
+  unit: string
+  contenders: Contender[]
+}
+export interface Standing {
+  name: string
+  runs: number
+  /** Rate of the median run, and half the distance between its quartiles relative to it. */
+  rate: number
+  spread: number
+}
+export interface Result {
+  name: string
+  threads: number
+  unit: string
+  standings: Standing[]
+  /** The first contender's rate over that of the best rival. */
+  ratio: number | null
+}
+
+const quantile = (sorted: readonly number[], q: number): number => sorted[Math.floor(q * (sorted.length - 1))] ?? Number.NaN
+
+function standing(name: string, seconds: readonly number[], work: number): Standing {
+  const sorted = seconds.toSorted((a, b) => a - b)
+  const median = quantile(sorted, 0.5)
+  return {
+    name,
+    runs: sorted.length,
+    rate: work / median,
+    spread: (quantile(sorted, 0.75) - quantile(sorted, 0.25)) / 2 / median,
+  }
+}
+
+/** Checks all, warms all, then gives each `rounds` turns of `seconds`, another one first each time. */
+export async function hold(contest: Contest, { rounds, seconds }: { rounds: number; seconds: number }): Promise<Result> {
+  const { name, threads, work, unit, contenders } = contest
+  const times = new Map<string, number[]>()
+  for (const contender of contenders) {
+    await contender.check()
+    await contender.time(0)
+    times.set(contender.name, [])
+  }
+  for (let round = 0; round < rounds; round++)
+    for (let turn = 0; turn < contenders.length; turn++) {
+      const contender = contenders[(round + turn) % contenders.length]
+      if (contender !== undefined) times.get(contender.name)?.push(...(await contender.time(seconds)))
+    }
+  const standings = [...times].map(([name, seconds]) => standing(name, seconds, work))
+  const [ours] = standings.map(({ rate }) => rate)
+  const others = standings.filter(({ name }) => !name.startsWith('taumesh')).map(({ rate }) => rate)
+  const ratio = ours === undefined || others.length === 0 ? null : ours / Math.max(...others)
+  return { name, threads, unit, standings, ratio }
+}

@@ -1,0 +1,76 @@
+/**
+ * `node bench/compare/run.ts [subject...]`: this node's native code beside well-known rivals, in one run on one machine. Installs the rivals
+ * into a scratch folder (about 7 GB for a PyTorch from PyPI, removed afterwards) unless `--python` names an interpreter that has them.
+ */
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { availableParallelism, cpus, tmpdir, totalmem } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { hold, type Result } from './contest.ts'
+import { matmulSubject } from './matmul.ts'
+import type { Subject } from './subject.ts'
+
+const subjects: Record<string, Subject> = { matmul: matmulSubject }
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    python: { type: 'string' },
+    threads: { type: 'string', default: [...new Set([1, availableParallelism()])].join(',') },
+    sizes: { type: 'string' },
+    only: { type: 'string', default: '' },
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '0.25' },
+    json: { type: 'string' },
+  },
+})
+const numbers = (text: string): number[] => text.split(',').map(Number)
+
+/** An environment with the packages of requirements.txt. */
+function install(scratch: string): string {
+  const folder = join(scratch, 'python')
+  execFileSync('python3', ['-m', 'venv', folder], { stdio: 'inherit' })
+  const python = join(folder, 'bin', 'python')
+  const requirements = join(import.meta.dirname, 'requirements.txt')
+  execFileSync(python, ['-m', 'pip', 'install', '--quiet', '--no-cache-dir', '-r', requirements], { stdio: 'inherit' })
+  return python
+}
+
+function line({ name, threads, unit, standings, ratio }: Result): string {
+  const rates = standings.map(({ name, rate, spread }) => `${name} ${(rate / 1e9).toFixed(1)} ±${(spread * 100).toFixed(0)} %`)
+  return [name, `${threads} threads`, `G${unit}`, ...rates, ratio === null ? '' : `ratio ${ratio.toFixed(2)}`].join(' | ')
+}
+
+const scratch = mkdtempSync(join(tmpdir(), 'taumesh-compare-'))
+try {
+  const python = values.python ?? install(scratch)
+  const sizes = values.sizes === undefined ? undefined : numbers(values.sizes)
+  const parts = {
+    python,
+    scratch,
+    folder: import.meta.dirname,
+    threads: numbers(values.threads),
+    sizes,
+    wanted: (name: string) => name.includes(values.only),
+  }
+  const report = {
+    machine: { cpu: cpus()[0]?.model ?? 'unknown', cores: availableParallelism(), memoryBytes: totalmem(), node: process.version },
+    versions: {} as Record<string, string>,
+    results: [] as Result[],
+  }
+  for (const name of positionals.length > 0 ? positionals : Object.keys(subjects)) {
+    const subject = subjects[name]
+    if (subject === undefined) throw new Error(`no subject ${name}; there are ${Object.keys(subjects).join(', ')}`)
+    Object.assign(report.versions, await subject.versions(parts))
+    console.log(JSON.stringify({ ...report.machine, ...report.versions }))
+    for await (const contest of subject.contests(parts)) {
+      const result = await hold(contest, { rounds: Number(values.rounds), seconds: Number(values.seconds) })
+      report.results.push(result)
+      console.log(line(result))
+    }
+  }
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`)
+} finally {
+  rmSync(scratch, { recursive: true, force: true })
+}
