@@ -296,13 +296,13 @@ export declare function signatureVerifyBatch(schemes: Uint8Array, publicKeys: Ui
 export declare function tensorDevices(): Promise<NativeDevice[]>
 
 /** C = A·B of the bits of bf16, f32 sums. */
-export declare function tensorMatmulBf16(a: Uint16Array, b: Uint16Array, product: NativeProduct, job: Job): Promise<Float32Array | Int32Array>
+export declare function tensorMatmulBf16(a: Uint16Array, b: Uint16Array, product: NativeProduct, job: Job): Promise<Float32Array | Int32Array> | Float32Array | Int32Array
 
 /** C = A·B of the bits of f16, f32 sums. */
-export declare function tensorMatmulF16(a: Uint16Array, b: Uint16Array, product: NativeProduct, job: Job): Promise<Float32Array | Int32Array>
+export declare function tensorMatmulF16(a: Uint16Array, b: Uint16Array, product: NativeProduct, job: Job): Promise<Float32Array | Int32Array> | Float32Array | Int32Array
 
 /** C = A·B of f32. */
-export declare function tensorMatmulF32(a: Float32Array, b: Float32Array, product: NativeProduct, job: Job): Promise<Float32Array | Int32Array>
+export declare function tensorMatmulF32(a: Float32Array, b: Float32Array, product: NativeProduct, job: Job): Promise<Float32Array | Int32Array> | Float32Array | Int32Array
 
 /** C = A·B of int8, exact i32 sums. */
-export declare function tensorMatmulInt8(a: Int8Array, b: Int8Array, product: NativeProduct, job: Job): Promise<Float32Array | Int32Array>
+export declare function tensorMatmulInt8(a: Int8Array, b: Int8Array, product: NativeProduct, job: Job): Promise<Float32Array | Int32Array> | Float32Array | Int32Array

@@ -32,12 +32,8 @@ export function tensorCompute(binding: TensorBinding): TensorCompute {
       const { array, matmul } = kinds[dtype]
       checkArray('a', a, array)
       checkArray('b', b, array)
-      const multiply = matmul as unknown as (
-        a: Factors[D],
-        b: Factors[D],
-        product: Binding.NativeProduct,
-        job: Binding.Job,
-      ) => Promise<Products[D]>
+      type Multiply = (a: Factors[D], b: Factors[D], product: Binding.NativeProduct, job: Binding.Job) => Promise<Products[D]> | Products[D]
+      const multiply = matmul as unknown as Multiply
       return await long(new binding.Job(), options, async (job) => await multiply(a, b, product, job))
     },
   }

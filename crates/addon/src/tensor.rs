@@ -3,12 +3,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
 
-use napi::bindgen_prelude::{Either, Env, Float32Array, Int8Array, Int32Array, Object, Result, Uint16Array};
+use napi::bindgen_prelude::{Either, Either3, Env, Float32Array, Int8Array, Int32Array, Object, Result, Uint16Array};
 use napi_derive::napi;
 use tensor::devices::devices;
 use tensor::error::Error as TensorError;
 use tensor::matmul::Mode;
-use tensor::product::{Control, Factors, Prepared, Product, Shape};
+use tensor::product::{Control, Factors, Prepared, Product};
+use tensor::shape::Shape;
 
 use crate::failure::Failure;
 use crate::job::{Job, Lane, promise};
@@ -60,57 +61,60 @@ pub struct NativeProduct {
     pub threads: u32,
 }
 
+/// A promise of the product, or a short product itself.
+type Answer<'env> = Either3<Object<'env>, Float32Array, Int32Array>;
+
 /// C = A·B of f32.
-#[napi(catch_unwind, ts_return_type = "Promise<Float32Array | Int32Array>")]
+#[napi(catch_unwind, ts_return_type = "Promise<Float32Array | Int32Array> | Float32Array | Int32Array")]
 pub fn tensor_matmul_f32<'env>(
     env: &'env Env,
     a: Float32Array,
     b: Float32Array,
     product: NativeProduct,
     job: &Job,
-) -> Result<Object<'env>> {
+) -> Result<Answer<'env>> {
     matmul(env, &Factors::F32(&a, &b), &product, job)
 }
 
 /// C = A·B of the bits of f16, f32 sums.
-#[napi(catch_unwind, ts_return_type = "Promise<Float32Array | Int32Array>")]
+#[napi(catch_unwind, ts_return_type = "Promise<Float32Array | Int32Array> | Float32Array | Int32Array")]
 pub fn tensor_matmul_f16<'env>(
     env: &'env Env,
     a: Uint16Array,
     b: Uint16Array,
     product: NativeProduct,
     job: &Job,
-) -> Result<Object<'env>> {
+) -> Result<Answer<'env>> {
     matmul(env, &Factors::F16(&a, &b), &product, job)
 }
 
 /// C = A·B of the bits of bf16, f32 sums.
-#[napi(catch_unwind, ts_return_type = "Promise<Float32Array | Int32Array>")]
+#[napi(catch_unwind, ts_return_type = "Promise<Float32Array | Int32Array> | Float32Array | Int32Array")]
 pub fn tensor_matmul_bf16<'env>(
     env: &'env Env,
     a: Uint16Array,
     b: Uint16Array,
     product: NativeProduct,
     job: &Job,
-) -> Result<Object<'env>> {
+) -> Result<Answer<'env>> {
     matmul(env, &Factors::Bf16(&a, &b), &product, job)
 }
 
 /// C = A·B of int8, exact i32 sums.
-#[napi(catch_unwind, ts_return_type = "Promise<Float32Array | Int32Array>")]
+#[napi(catch_unwind, ts_return_type = "Promise<Float32Array | Int32Array> | Float32Array | Int32Array")]
 pub fn tensor_matmul_int8<'env>(
     env: &'env Env,
     a: Int8Array,
     b: Int8Array,
     product: NativeProduct,
     job: &Job,
-) -> Result<Object<'env>> {
+) -> Result<Answer<'env>> {
     matmul(env, &Factors::Int8(&a, &b), &product, job)
 }
 
-/// The factors are packed here, on the JavaScript thread: the one pass over them that any copy would take, and later
+/// The factors are packed here, while the JavaScript thread waits: the one pass over them that any copy would take, and later
 /// changes of the caller's memory change nothing.
-fn matmul<'env>(env: &'env Env, factors: &Factors, product: &NativeProduct, job: &Job) -> Result<Object<'env>> {
+fn matmul<'env>(env: &'env Env, factors: &Factors, product: &NativeProduct, job: &Job) -> Result<Answer<'env>> {
     let size = |value: i64| usize::try_from(value).map_err(|_| Failure::new("TENSOR_SHAPE", "a size is negative"));
     let shape = Shape {
         batch: size(product.batch)?,
@@ -121,16 +125,24 @@ fn matmul<'env>(env: &'env Env, factors: &Factors, product: &NativeProduct, job:
         transpose_b: product.transpose_b,
     };
     let mode = if product.exact { Mode::Exact } else { Mode::Fast };
-    let prepared = Prepared::new(shape, factors, mode).map_err(Failure::from)?;
-    let shared = Arc::clone(&job.shared);
-    shared.total.store(shape.work(), Ordering::Relaxed);
     let cores = || thread::available_parallelism().map_or(1, usize::from);
     let threads = if product.threads == 0 { cores() } else { product.threads as usize };
-    promise(env, Lane::High, move || {
+    let prepared = Prepared::new(shape, factors, mode, threads).map_err(Failure::from)?;
+    let shared = Arc::clone(&job.shared);
+    shared.total.store(shape.work(), Ordering::Relaxed);
+    if prepared.is_short() {
         let control = Control { cancelled: &shared.cancelled, done: &shared.done };
-        Ok(match prepared.run(threads, &control)? {
+        return Ok(match prepared.run(&control).map_err(Failure::from)? {
+            Product::F32(c) => Either3::B(Float32Array::from(c)),
+            Product::I32(c) => Either3::C(Int32Array::from(c)),
+        });
+    }
+    let work = promise(env, Lane::High, move || {
+        let control = Control { cancelled: &shared.cancelled, done: &shared.done };
+        Ok(match prepared.run(&control)? {
             Product::F32(c) => Either::A(Float32Array::from(c)),
             Product::I32(c) => Either::B(Int32Array::from(c)),
         })
-    })
+    })?;
+    Ok(Either3::A(work))
 }

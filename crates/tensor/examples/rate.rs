@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use tensor::error::Error;
 use tensor::matmul::{Into, Mode, View, ViewMut, multiply};
-use tensor::product::{Control, Factors, Prepared, Shape, backends};
+use tensor::product::{Control, Factors, Prepared, backends};
+use tensor::shape::Shape;
 
 fn best(times: usize, mut work: impl FnMut()) -> f64 {
     (0..times)
@@ -67,12 +68,12 @@ fn main() -> Result<(), Error> {
                     }
                     let (never, done) = (AtomicBool::new(false), AtomicU64::new(0));
                     let control = Control { cancelled: &never, done: &done };
-                    let pack = |a, b| Prepared::on(Some(backend), shape(a, b), &factors, mode);
+                    let pack = |a, b| Prepared::on(Some(backend), shape(a, b), &factors, mode, threads);
                     let packing = [(false, false), (true, false), (false, true)]
                         .map(|(a, b)| format!("{:.1}", best(times, || drop(pack(a, b))) * 1e6));
                     let prepared = pack(false, false)?;
-                    let seconds = best(times, || drop(prepared.run(threads, &control)));
-                    let all = best(times, || drop(pack(false, false).map(|prepared| prepared.run(threads, &control))));
+                    let seconds = best(times, || drop(prepared.run(&control)));
+                    let all = best(times, || drop(pack(false, false).map(|prepared| prepared.run(&control))));
                     println!(
                         "n {n:5} {name:5} {mode:?} {backend:12} {:8.1} GFLOP/s, with packing {:8.1}; packing of AB, A'B and AB' {} us",
                         work / seconds / 1e9,

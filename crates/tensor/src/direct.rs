@@ -5,7 +5,9 @@ use std::sync::atomic::Ordering;
 use crate::blocks::Target;
 use crate::error::Error;
 use crate::format::{Format, Number};
-use crate::product::{Control, Product, Shape, Work, share};
+use crate::product::{Control, Product, Work};
+use crate::shape::Shape;
+use crate::share::share;
 use crate::tile::{Kernel, Order, SUMS};
 
 type Stored<K> = <<K as Kernel>::Left as Format>::Stored;
@@ -52,17 +54,24 @@ impl<K: Kernel> Direct<K> {
 }
 
 impl<K: Kernel> Work for Direct<K> {
+    fn is_packed(&self) -> bool {
+        false
+    }
+
     fn run(&self, threads: usize, control: &Control) -> Result<Product, Error> {
         let Shape { batch, m, k, n, .. } = self.shape;
         let mut c = vec![K::Sum::default(); batch * m * n];
         let target = Target { c: c.as_mut_ptr(), stride: n };
         let row = |row: usize| {
+            if control.cancelled.load(Ordering::Relaxed) {
+                return;
+            }
             // SAFETY: row `row` of batch·m rows lies within `c`, and each is given to one thread.
             let out = unsafe { std::slice::from_raw_parts_mut(target.at(row * n), n) };
             self.row(row / m, row % m, out);
             control.done.fetch_add((n * k) as u64, Ordering::Relaxed);
         };
-        share(batch * m, threads, &row, control.cancelled);
+        share(batch * m, threads, &row);
         Ok(K::Sum::product(c))
     }
 }

@@ -58,8 +58,8 @@ unsafe fn with<K: Kernel<Left = Single, Right = Single, Sum = f32>>(a: View, b: 
         scratch.resize(length, 0);
     }
     let (left_words, right_words) = scratch[..length].split_at_mut(left.size());
-    pack::<Single>(a, left, Order::Sixteen, left_words);
-    pack::<Single>(b.t(), right, Order::Sixteen, right_words);
+    pack::<Single>(a, left, Order::Sixteen, 0, left_words);
+    pack::<Single>(b.t(), right, Order::Sixteen, 0, right_words);
     let factors = (Panels { words: left_words, layout: left }, Panels { words: right_words, layout: right });
     let target = Target { c: data.as_mut_ptr(), stride: row_stride };
     // SAFETY: the unit is there, says the caller; `c` is borrowed exclusively, and the panels are those of its shape.

@@ -25,7 +25,9 @@ impl Words {
             memory = Vec::with_capacity(length + LINE);
             in_large_pages(memory.as_mut_ptr().cast(), memory.capacity() * size_of::<u32>());
         }
-        memory.resize(length + LINE, 0);
+        if memory.len() < length + LINE {
+            memory.resize(length + LINE, 0);
+        }
         let start = memory.as_ptr().align_offset(LINE * size_of::<u32>()).min(LINE);
         Self { memory, start, length }
     }

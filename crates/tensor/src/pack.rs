@@ -42,13 +42,17 @@ impl Layout {
     }
 }
 
-/// Lays out the rows of `x`; every word of `out` (of `layout.size()`) is written.
-pub(crate) fn pack<F: Format>(x: View<F::Stored>, layout: Layout, order: Order, out: &mut [u32]) {
-    for panel in 0..layout.panels() {
+/// Lays out the rows of `x` from a panel on; every word of `out`, as many whole panels as it has room for, is written.
+pub(crate) fn pack<F: Format>(x: View<F::Stored>, layout: Layout, order: Order, from: usize, out: &mut [u32]) {
+    let begin = layout.start(from);
+    for panel in from..layout.panels() {
         let width = layout.width(panel);
+        if layout.start(panel) - begin >= out.len() {
+            return;
+        }
         let first = panel * layout.full;
         let count = width.min(layout.lines - first);
-        let out = &mut out[layout.start(panel)..][..width * layout.words];
+        let out = &mut out[layout.start(panel) - begin..][..width * layout.words];
         vectorised(
             #[inline(always)]
             || {

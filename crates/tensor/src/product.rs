@@ -11,43 +11,38 @@
 //! | bf16 | f32 | (k + 2)·2⁻²⁴·S | likewise; the AVX-512 unit takes subnormal numbers (below 1.2·10⁻³⁸) for zero |
 //! | int8 | i32 | 0 | k is at most 131,071, so no sum leaves i32 |
 #![allow(unsafe_code)] // threads write their parts of one product through a pointer
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use crate::blocks::{Panels, Target, multiply};
 use crate::direct::Direct;
 use crate::error::Error;
 use crate::format::{BrainWide, Format, HalfWide, Number, Single};
-use crate::matmul::{Into, Mode, View};
+use crate::matmul::{Into, Mode};
 use crate::memory::{Words, in_large_pages};
 use crate::pack::{Layout, corrections, pack};
 use crate::portable;
+use crate::shape::Shape;
+use crate::share::share;
 use crate::tile::Kernel;
 #[cfg(target_arch = "x86_64")]
 use crate::{avx2, avx512};
 
-/// Elements of all matrices of one kind in one call: 256 MiB of f32.
-pub const ELEMENTS_MAX: usize = 1 << 26;
-/// Multiply-adds of one call: half an hour on one core.
-pub const WORK_MAX: u128 = 1 << 47;
 /// Largest k of int8: (-128)²·131,071 < 2³¹.
 pub const INT8_INNER_MAX: usize = 131_071;
 /// Multiply-adds for which another thread is woken.
 const WORK_PER_THREAD: u64 = 1 << 20;
 /// Parts of a product for each thread, so that a late one does not hold up the others for long.
 const PARTS: usize = 4;
+/// Multiply-adds, and elements of all matrices, of a short product.
+const SHORT_WORK_MAX: u64 = 1 << 27;
+const SHORT_ELEMENTS_MAX: usize = 1 << 20;
+/// Words of a piece that one thread packs at a time: 128 KiB.
+const PIECE: usize = 1 << 15;
+/// Words below which packing wakes nobody.
+const PACK_ALONE: usize = 1 << 16;
 /// Packing may take this many times the words that the factors have elements; tiny matrices are multiplied unpacked.
 const PACKED_MAX: usize = 3;
-
-/// Sizes of one call: C[batch, m, n] = A[batch, m, k]·B[batch, k, n], row-major; a transposed factor is stored so.
-#[derive(Clone, Copy, Debug)]
-pub struct Shape {
-    pub batch: usize,
-    pub m: usize,
-    pub k: usize,
-    pub n: usize,
-    pub transpose_a: bool,
-    pub transpose_b: bool,
-}
 
 /// Factors as the caller has them: f16 and bf16 by their bits.
 #[derive(Clone, Copy)]
@@ -71,53 +66,14 @@ pub struct Control<'a> {
     pub done: &'a AtomicU64,
 }
 
-impl Shape {
-    /// Multiply-adds of the call.
-    pub fn work(&self) -> u64 {
-        [self.batch, self.m, self.k, self.n].iter().fold(1, |work, &size| work.saturating_mul(size as u64))
-    }
-
-    /// Refuses shapes that do not fit the data or exceed the limits.
-    fn check(&self, a: usize, b: usize) -> Result<(), Error> {
-        let elements = |rows: usize, columns: usize| {
-            let all = rows.checked_mul(columns)?.checked_mul(self.batch)?;
-            (all <= ELEMENTS_MAX && self.batch <= ELEMENTS_MAX).then_some(all)
-        };
-        let Self { batch, m, k, n, .. } = *self;
-        let (Some(a_size), Some(b_size), Some(_)) = (elements(m, k), elements(k, n), elements(m, n)) else {
-            return Err(Error::Shape(format!("the matrices of a call have {ELEMENTS_MAX} elements at most")));
-        };
-        if [m, k, n].iter().fold(batch as u128, |work, &size| work.saturating_mul(size as u128)) > WORK_MAX {
-            return Err(Error::Shape(format!("{batch} times {m} x {k} x {n} is too much work for one call")));
-        }
-        if a != a_size || b != b_size {
-            return Err(Error::Shape(format!("{a} and {b} elements are not {batch} times {m} x {k} and {k} x {n}")));
-        }
-        Ok(())
-    }
-
-    /// Matrix `index` of the left factor, its rows being the rows of C.
-    pub(crate) fn left<'a, T>(&self, data: &'a [T], index: usize) -> View<'a, T> {
-        matrix(data, index, (self.m, self.k), self.transpose_a)
-    }
-
-    /// Matrix `index` of the right factor, its columns being the columns of C.
-    pub(crate) fn right<'a, T>(&self, data: &'a [T], index: usize) -> View<'a, T> {
-        matrix(data, index, (self.k, self.n), self.transpose_b)
-    }
-}
-
-fn matrix<T>(data: &[T], index: usize, (rows, columns): (usize, usize), transposed: bool) -> View<'_, T> {
-    let data = &data[index * rows * columns..][..rows * columns];
-    if transposed { View::new(data, columns, rows).t() } else { View::new(data, rows, columns) }
-}
-
 /// A product that may be computed, without the caller's memory.
 pub(crate) trait Work: Send + Sync {
+    /// Whether tiles do it.
+    fn is_packed(&self) -> bool;
     fn run(&self, threads: usize, control: &Control) -> Result<Product, Error>;
 }
 
-type Prepare<T> = fn(Shape, &[T], &[T]) -> Box<dyn Work>;
+type Prepare<T> = fn(Shape, &[T], &[T], usize) -> Box<dyn Work>;
 
 /// One kernel for one dtype and mode, and what it needs.
 struct Choice<T> {
@@ -192,41 +148,56 @@ pub fn backends(factors: &Factors, mode: Mode) -> Vec<&'static str> {
 /// A product whose factors were copied; dropping it frees them.
 pub struct Prepared {
     shape: Shape,
+    threads: usize,
     work: Option<Box<dyn Work>>,
     whole: bool,
 }
 
 impl Prepared {
-    /// Checks the shape, then packs the factors for the fastest kernel of this CPU.
-    pub fn new(shape: Shape, factors: &Factors, mode: Mode) -> Result<Self, Error> {
-        Self::on(None, shape, factors, mode)
+    /// Checks the shape, then packs the factors for the fastest kernel of this CPU, on up to `threads` threads.
+    pub fn new(shape: Shape, factors: &Factors, mode: Mode, threads: usize) -> Result<Self, Error> {
+        Self::on(None, shape, factors, mode, threads)
     }
 
     /// `new` for the kernel of that name, one of `backends`; another is refused.
-    pub fn on(backend: Option<&str>, shape: Shape, factors: &Factors, mode: Mode) -> Result<Self, Error> {
+    pub fn on(
+        backend: Option<&str>,
+        shape: Shape,
+        factors: &Factors,
+        mode: Mode,
+        threads: usize,
+    ) -> Result<Self, Error> {
         let work = match (*factors, mode) {
-            (Factors::F32(a, b), Mode::Fast) => choose(backend, F32, shape, a, b),
-            (Factors::F32(a, b), Mode::Exact) => choose(backend, F32_EXACT, shape, a, b),
-            (Factors::F16(a, b), Mode::Fast) => choose(backend, F16, shape, a, b),
-            (Factors::F16(a, b), Mode::Exact) => choose(backend, F16_EXACT, shape, a, b),
-            (Factors::Bf16(a, b), Mode::Fast) => choose(backend, BF16, shape, a, b),
-            (Factors::Bf16(a, b), Mode::Exact) => choose(backend, BF16_EXACT, shape, a, b),
+            (Factors::F32(a, b), Mode::Fast) => choose(backend, F32, (shape, threads), a, b),
+            (Factors::F32(a, b), Mode::Exact) => choose(backend, F32_EXACT, (shape, threads), a, b),
+            (Factors::F16(a, b), Mode::Fast) => choose(backend, F16, (shape, threads), a, b),
+            (Factors::F16(a, b), Mode::Exact) => choose(backend, F16_EXACT, (shape, threads), a, b),
+            (Factors::Bf16(a, b), Mode::Fast) => choose(backend, BF16, (shape, threads), a, b),
+            (Factors::Bf16(a, b), Mode::Exact) => choose(backend, BF16_EXACT, (shape, threads), a, b),
             (Factors::Int8(..), _) if shape.k > INT8_INNER_MAX => {
                 Err(Error::Shape(format!("sums of int8 over more than {INT8_INNER_MAX} could leave 32 bits")))
             }
-            (Factors::Int8(a, b), _) => choose(backend, INT8, shape, a, b),
+            (Factors::Int8(a, b), _) => choose(backend, INT8, (shape, threads), a, b),
         }?;
-        Ok(Self { shape, work, whole: matches!(factors, Factors::Int8(..)) })
+        Ok(Self { shape, threads, work, whole: matches!(factors, Factors::Int8(..)) })
     }
 
     pub fn shape(&self) -> &Shape {
         &self.shape
     }
 
-    /// Multiplies on up to `threads` threads: the caller's, and those of the current rayon pool.
-    pub fn run(&self, threads: usize, control: &Control) -> Result<Product, Error> {
+    /// Whether `run` takes a few milliseconds at most, on one thread of any CPU: less than handing it over may cost.
+    pub fn is_short(&self) -> bool {
+        let Shape { batch, m, k, n, .. } = self.shape;
+        let packed = self.work.as_ref().is_none_or(|work| work.is_packed());
+        let most = if packed { SHORT_WORK_MAX } else { SHORT_WORK_MAX / 32 };
+        self.shape.work() <= most && batch * (m * k + k * n + m * n) <= SHORT_ELEMENTS_MAX
+    }
+
+    /// Multiplies on as many threads as it was packed on at most: the caller's, and those of the current rayon pool.
+    pub fn run(&self, control: &Control) -> Result<Product, Error> {
         let product = match &self.work {
-            Some(work) => work.run(threads, control)?,
+            Some(work) => work.run(self.threads, control)?,
             None if self.whole => Product::I32(vec![0; self.shape.batch * self.shape.m * self.shape.n]),
             None => Product::F32(vec![0.0; self.shape.batch * self.shape.m * self.shape.n]),
         };
@@ -242,7 +213,7 @@ impl Prepared {
 fn choose<T>(
     backend: Option<&str>,
     choices: &[Choice<T>],
-    shape: Shape,
+    (shape, threads): (Shape, usize),
     a: &[T],
     b: &[T],
 ) -> Result<Option<Box<dyn Work>>, Error> {
@@ -250,13 +221,14 @@ fn choose<T>(
     let mut working = choices.iter().filter(|choice| (choice.works)());
     let choice = working.find(|choice| backend.is_none_or(|name| name == choice.name));
     let choice = choice.ok_or_else(|| Error::Device(format!("no kernel {} here", backend.unwrap_or_default())))?;
-    Ok((shape.work() > 0).then(|| (choice.prepare)(shape, a, b)))
+    Ok((shape.work() > 0).then(|| (choice.prepare)(shape, a, b, threads)))
 }
 
 fn prepare<K: Kernel>(
     shape: Shape,
     a: &[<K::Left as Format>::Stored],
     b: &[<K::Left as Format>::Stored],
+    threads: usize,
 ) -> Box<dyn Work> {
     let words = shape.k.div_ceil(<K::Left as Format>::GROUP);
     let left = Layout { lines: shape.m, words, full: K::ROWS, step: K::ROWS / 3 };
@@ -267,17 +239,44 @@ fn prepare<K: Kernel>(
     let (mut left_words, mut right_words) =
         (Words::new(left.size() * shape.batch), Words::new(right.size() * shape.batch));
     let mut starts = Vec::new();
-    for (index, out) in left_words.chunks_exact_mut(left.size()).enumerate() {
-        let view = shape.left(a, index);
-        pack::<K::Left>(view, left, K::ORDER, out);
-        if K::RAISED {
-            starts.extend(corrections::<K::Left>(view));
+    if K::RAISED {
+        for index in 0..shape.batch {
+            starts.extend(corrections::<K::Left>(shape.left(a, index)));
         }
     }
-    for (index, out) in right_words.chunks_exact_mut(right.size()).enumerate() {
-        pack::<K::Right>(shape.right(b, index).t(), right, K::ORDER, out);
-    }
+    let threads = if left_words.len() + right_words.len() < PACK_ALONE { 1 } else { threads };
+    let lefts = pieces(&mut left_words, left);
+    let rights = pieces(&mut right_words, right);
+    share(lefts.len() + rights.len(), threads, &|task| {
+        // Each piece is locked once, by the thread that packs it.
+        if let Some(piece) = lefts.get(task) {
+            let mut out = piece.out.lock().unwrap_or_else(PoisonError::into_inner);
+            pack::<K::Left>(shape.left(a, piece.index), left, K::ORDER, piece.panel, &mut out);
+        } else if let Some(piece) = rights.get(task - lefts.len()) {
+            let mut out = piece.out.lock().unwrap_or_else(PoisonError::into_inner);
+            pack::<K::Right>(shape.right(b, piece.index).t(), right, K::ORDER, piece.panel, &mut out);
+        }
+    });
+    drop((lefts, rights));
     Box::new(Packed::<K> { shape, left, right, left_words, right_words, starts, kernel: std::marker::PhantomData })
+}
+
+/// Some panels of one matrix of the batch, to be packed.
+struct Piece<'a> {
+    index: usize,
+    panel: usize,
+    out: Mutex<&'a mut [u32]>,
+}
+
+fn pieces(words: &mut [u32], layout: Layout) -> Vec<Piece<'_>> {
+    let panel = layout.full * layout.words;
+    let panels = (PIECE / panel).max(1);
+    let matrices = words.chunks_mut(layout.size()).enumerate();
+    let pieces = matrices.flat_map(|(index, matrix)| {
+        let pieces = matrix.chunks_mut(panels * panel).enumerate();
+        pieces.map(move |(piece, out)| Piece { index, panel: piece * panels, out: Mutex::new(out) })
+    });
+    pieces.collect()
 }
 
 /// Packed factors of all products of the batch.
@@ -309,6 +308,10 @@ fn grid(left: Layout, right: Layout, wanted: usize) -> (usize, usize) {
 }
 
 impl<K: Kernel> Work for Packed<K> {
+    fn is_packed(&self) -> bool {
+        true
+    }
+
     fn run(&self, threads: usize, control: &Control) -> Result<Product, Error> {
         let Self { shape, left, right, .. } = self;
         let threads = threads.min(usize::try_from(shape.work() / WORK_PER_THREAD).unwrap_or(usize::MAX)).max(1);
@@ -320,6 +323,9 @@ impl<K: Kernel> Work for Packed<K> {
         let target = Target { c: c.as_mut_ptr(), stride: shape.n };
         let tasks = shape.batch * rows * columns;
         let task = |task: usize| {
+            if control.cancelled.load(Ordering::Relaxed) {
+                return;
+            }
             let (index, part) = (task / (rows * columns), task % (rows * columns));
             let (row, column) = (part / columns, part % columns);
             let cut =
@@ -340,44 +346,13 @@ impl<K: Kernel> Work for Packed<K> {
             // pass over k writes, so nothing is read before.
             unsafe { multiply::<K>(factors, parts, starts, here, Into::Replace, go_on) };
         };
-        share(tasks, threads, &|index| task(index), control.cancelled);
+        share(tasks, threads, &task);
         if control.cancelled.load(Ordering::Relaxed) {
             return Err(Error::Cancelled);
         }
         // SAFETY: nothing was cancelled, so every task was done, and together they wrote every element.
         unsafe { c.set_len(length) };
         Ok(K::Sum::product(c))
-    }
-}
-
-/// Does `tasks` tasks on up to `threads` threads, this one among them.
-pub(crate) fn share(tasks: usize, threads: usize, task: &(dyn Fn(usize) + Sync), cancelled: &AtomicBool) {
-    let chunk = tasks.div_ceil(threads * PARTS * 4).max(1);
-    let next = AtomicUsize::new(0);
-    let work = || {
-        loop {
-            let first = next.fetch_add(chunk, Ordering::Relaxed);
-            if first >= tasks {
-                return;
-            }
-            for index in first..tasks.min(first + chunk) {
-                if cancelled.load(Ordering::Relaxed) {
-                    return;
-                }
-                task(index);
-            }
-        }
-    };
-    let workers = threads.min(tasks.div_ceil(chunk));
-    if workers <= 1 {
-        work();
-    } else {
-        rayon::in_place_scope(|scope| {
-            for _ in 1..workers {
-                scope.spawn(|_| work());
-            }
-            work();
-        });
     }
 }
 

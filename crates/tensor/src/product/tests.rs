@@ -85,8 +85,8 @@ fn reference(shape: &Shape, factors: &Owned) -> Vec<f64> {
 
 fn run(backend: &str, shape: Shape, factors: &Owned, mode: Mode, threads: usize) -> Product {
     let (stay, done) = (AtomicBool::new(false), AtomicU64::new(0));
-    let prepared = Prepared::on(Some(backend), shape, &factors.factors(), mode).unwrap();
-    let product = prepared.run(threads, &Control { cancelled: &stay, done: &done }).unwrap();
+    let prepared = Prepared::on(Some(backend), shape, &factors.factors(), mode, threads).unwrap();
+    let product = prepared.run(&Control { cancelled: &stay, done: &done }).unwrap();
     assert_eq!(done.into_inner(), shape.work());
     product
 }
@@ -267,7 +267,7 @@ fn zero_sizes_give_zeros_or_nothing() {
 
 #[test]
 fn shapes_beyond_the_limits_are_refused_before_anything_is_allocated() {
-    let refused = |shape: Shape, factors: Factors| Prepared::new(shape, &factors, Mode::Fast).err().unwrap().code();
+    let refused = |shape: Shape, factors: Factors| Prepared::new(shape, &factors, Mode::Fast, 1).err().unwrap().code();
     for (batch, size) in [
         (1, (usize::MAX, 2, 0)),
         (1, (1 << 20, 1 << 20, 1)),
@@ -280,7 +280,7 @@ fn shapes_beyond_the_limits_are_refused_before_anything_is_allocated() {
     }
     let long = vec![0_i8; INT8_INNER_MAX + 1];
     assert_eq!(refused(shape(1, (1, long.len(), 1)), Factors::Int8(&long, &long)), "TENSOR_SHAPE");
-    let other = Prepared::on(Some("abacus"), shape(1, (1, 1, 1)), &Factors::F32(&[1.0], &[1.0]), Mode::Fast);
+    let other = Prepared::on(Some("abacus"), shape(1, (1, 1, 1)), &Factors::F32(&[1.0], &[1.0]), Mode::Fast, 1);
     assert_eq!(other.err().unwrap().code(), "TENSOR_DEVICE");
 }
 
@@ -290,8 +290,8 @@ fn a_cancelled_product_ends_with_its_code() {
         let shape = shape(9, size);
         for factors in all_dtypes(&shape) {
             let (stop, done) = (AtomicBool::new(true), AtomicU64::new(0));
-            let prepared = Prepared::new(shape, &factors.factors(), Mode::Fast).unwrap();
-            let result = prepared.run(2, &Control { cancelled: &stop, done: &done });
+            let prepared = Prepared::new(shape, &factors.factors(), Mode::Fast, 2).unwrap();
+            let result = prepared.run(&Control { cancelled: &stop, done: &done });
             assert_eq!(result.unwrap_err().code(), "NATIVE_CANCELLED");
         }
     }
