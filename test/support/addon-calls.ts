@@ -35,7 +35,7 @@ const epoch = {
 }
 
 /** Holds the handle of a job until its work is done, as `long` of src/native/errors.ts does: one that is collected cancels. */
-async function kept<T>(work: (job: Addon.Job) => Promise<T>): Promise<T> {
+async function kept<T>(work: (job: Addon.Job) => Promise<T> | T): Promise<T> {
   const job = new binding.Job()
   held.add(job)
   try {
