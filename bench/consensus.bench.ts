@@ -62,3 +62,19 @@ test('4096 x 4096', { timeout: 300_000 }, async ({ bench }) => {
     consensus.epoch(input)
   }).run({ time: 2_000, iterations: 5, warmupIterations: 1, warmupTime: 0 })
 })
+
+test.for([
+  [256, 256],
+  [128, 4_096],
+] as const)('what-if %i x %i', { timeout: 300_000 }, async ([rows, n], { bench }) => {
+  const input = market(rows, n)
+  const variants = Array.from({ length: 64 }, (_, i) => ({ kappa: 1_000 * i }))
+  const outputs = await consensus.whatIf(input, variants)
+  variants.forEach(({ kappa }, i) => expect(outputs[i]).toEqual(consensus.epoch({ ...input, kappa })))
+  await bench(`consensus.what-if.64.${rows}x${n}`, async () => {
+    await consensus.whatIf(input, variants)
+  }).run({ time: 1_000, iterations: 3, warmupIterations: 1, warmupTime: 0 })
+  await bench(`consensus.what-if.64.${rows}x${n}.incentive`, async () => {
+    await consensus.whatIf(input, variants, { fields: ['incentive'] })
+  }).run({ time: 1_000, iterations: 3, warmupIterations: 1, warmupTime: 0 })
+})

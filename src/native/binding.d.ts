@@ -86,6 +86,18 @@ export interface ConsensusRows {
   values: Uint16Array
 }
 
+/** What one variant changes: row k of `rows` replaces the weights of uid `uids[k]`. */
+export interface ConsensusVariant {
+  stake?: BigUint64Array
+  uids?: Uint16Array
+  rows?: ConsensusRows
+  kappa?: number
+  bondsMovingAverage?: bigint
+}
+
+/** Scores variants of an input: the outputs in order, as far as `depth` says (0 scores, 1 rewards, 2 bonds). */
+export declare function consensusWhatIf(job: Job, input: ConsensusInput, variants: Array<ConsensusVariant>, depth: number): Promise<Array<ConsensusOutput>>
+
 export declare function fallbackArtefact(texts: Array<Uint8Array>, job: Job): Promise<Uint8Array>
 
 /** Checks a reveal against its commit. */

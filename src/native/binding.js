@@ -773,12 +773,13 @@ if (
   }
 }
 
-const { Job, NativeModel, NativeStream, PowSearch, consensusEpoch, fallbackArtefact, mixtureCheckReveal, mixtureClaims, mixtureCommit, mixtureDecode, mixtureEncode, mixtureNtdDecode, mixtureNtdEncode, mixturePaths, mixtureReport, mixtureShapley, mixtureValues, powBackends, powHeads, powRun, powSeal, powVerify, signatureDeriveHard, signatureDeriveSoft, signatureFromSecret, signatureKeyPair, signatureSign, signatureVerify, signatureVerifyBatch, tensorDevices, tensorMatmulBf16, tensorMatmulF16, tensorMatmulF32, tensorMatmulInt8 } = nativeBinding
+const { Job, NativeModel, NativeStream, PowSearch, consensusEpoch, consensusWhatIf, fallbackArtefact, mixtureCheckReveal, mixtureClaims, mixtureCommit, mixtureDecode, mixtureEncode, mixtureNtdDecode, mixtureNtdEncode, mixturePaths, mixtureReport, mixtureShapley, mixtureValues, powBackends, powHeads, powRun, powSeal, powVerify, signatureDeriveHard, signatureDeriveSoft, signatureFromSecret, signatureKeyPair, signatureSign, signatureVerify, signatureVerifyBatch, tensorDevices, tensorMatmulBf16, tensorMatmulF16, tensorMatmulF32, tensorMatmulInt8 } = nativeBinding
 export { Job }
 export { NativeModel }
 export { NativeStream }
 export { PowSearch }
 export { consensusEpoch }
+export { consensusWhatIf }
 export { fallbackArtefact }
 export { mixtureCheckReveal }
 export { mixtureClaims }

@@ -5,11 +5,14 @@ import { loadAddon } from '../../src/native/addon.ts'
 import { consensusReference } from '../../src/native/reference/consensus.ts'
 import { denseEpoch, epochInput } from '../support/epochs.ts'
 import { consensusContract } from './compute-consensus.ts'
+import { whatIfContract } from './compute-what-if.ts'
 
 const addon = loadAddon().consensus
 
 consensusContract('addon', () => addon)
 consensusContract('reference', () => consensusReference)
+whatIfContract('addon', () => addon, 300)
+whatIfContract('reference', () => consensusReference, 30)
 
 const seed = Number(process.env['TAUMESH_SEED'])
 

@@ -32,7 +32,8 @@ const stake = fc.oneof(
 /** Blocks close together, so that the registration rule and the cutoff cut somewhere. */
 const block = fc.bigInt({ min: 0n, max: 40n })
 
-const sparseRows = (n: number): fc.Arbitrary<SparseRows> => {
+/** Rows of n uids, in which full, empty and even ones are common. */
+export const sparseRows = (n: number): fc.Arbitrary<SparseRows> => {
   const cell = fc.option(u16, { freq: 4 })
   const row = fc.oneof(
     { weight: 6, arbitrary: fc.array(cell, { minLength: n, maxLength: n }) },

@@ -6,6 +6,7 @@
 
 mod argument;
 mod consensus;
+mod consensus_what_if;
 mod expert;
 mod failure;
 mod job;

@@ -2,8 +2,10 @@
  * The epoch of consensus-scoring.md as it is written there, in BigInt: the oracle of the native one. Slow and plain; the
  * step numbers are those of the definition. Fixed point is I32F32 in a bigint, so `>>` floors and `/` truncates.
  */
+import { NodeError } from '../../protocol/errors.ts'
 import type { ConsensusCompute, EpochInput, EpochOutput, SparseRows } from '../../protocol/ports/compute.ts'
 import { checkEpochInput } from './consensus-checks.ts'
+import { picked, rebuiltInput } from './what-if.ts'
 
 /** A sparse matrix: for each row (validator) its entries by column (uid). */
 type Matrix = Map<number, bigint>[]
@@ -204,4 +206,18 @@ function epoch(input: EpochInput): EpochOutput {
 }
 
 /** The TypeScript twin of the addon's consensus. */
-export const consensusReference: ConsensusCompute = { epoch }
+export const consensusReference: ConsensusCompute = {
+  epoch,
+  async whatIf(input, variants, options = {}) {
+    const { fields, signal, onProgress } = options
+    checkEpochInput(input)
+    const outputs = []
+    for (const [done, variant] of variants.entries()) {
+      if (signal?.aborted === true) throw new NodeError('NATIVE_CANCELLED')
+      const output = epoch(rebuiltInput(input, variant))
+      outputs.push(picked(output, fields))
+      onProgress?.(done + 1, variants.length)
+    }
+    return outputs
+  },
+}

@@ -132,9 +132,27 @@ export interface EpochOutput {
   validatorPermit: Uint8Array
   bonds: SparseRows
 }
+/** What a variant of an epoch's input changes; what it leaves out stays. */
+export interface EpochVariant {
+  stake?: BigUint64Array
+  /** Row k of `rows` replaces the weights of uid `uids[k]`; of two for one uid the later counts. */
+  weights?: { uids: Uint16Array; rows: SparseRows }
+  kappa?: number
+  bondsMovingAverage?: bigint
+}
 export interface ConsensusCompute {
   /** One epoch, bit-exact, synchronous: for the ledger's state. @throws CONSENSUS_INPUT_* for what the definition refuses */
   epoch(input: EpochInput): EpochOutput
+  /**
+   * Every variant as the epoch of the input rebuilt with it, in order, off this thread; of each only `fields`, or all. The
+   * fewer steps the fields need, the faster. Progress counts variants.
+   * @throws CONSENSUS_INPUT_* for what an epoch refuses, and _TOO_LARGE for over 65,536 variants or 1 GiB of outputs
+   */
+  whatIf<F extends keyof EpochOutput = keyof EpochOutput>(
+    input: EpochInput,
+    variants: readonly EpochVariant[],
+    options?: LongCall & { fields?: readonly F[] },
+  ): Promise<Pick<EpochOutput, F>[]>
 }
 
 // ---------------------------------------------------------------------------------------------- mixture
