@@ -86,6 +86,7 @@ export function addonCalls(): Record<string, () => unknown> {
     'NativeStream.extend': () => stream.extend(0, span, 1),
     'NativeStream.close': () => order.open().close(),
     consensusEpoch: () => b.consensusEpoch(epoch),
+    consensusWhatIf: () => kept((job) => b.consensusWhatIf(job, epoch, [{ kappa: 9 }, { stake: epoch.stake }], 2)),
     fallbackArtefact: () => kept((job) => b.fallbackArtefact([text], job)),
     mixtureCheckReveal: () => b.mixtureCheckReveal(reveal),
     mixtureClaims: () => b.mixtureClaims(leaves, span),
