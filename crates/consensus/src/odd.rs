@@ -1,5 +1,5 @@
 //! Steps 10 to 13 and 16 of a single column in 64-bit numbers: for the few columns of the dense way in which a sum is
-//! exactly 1 and a number a unit below it, which 32 bits cannot tell from 1. At most some columns of any epoch are so.
+//! exactly 1 and a number a unit below it, which 32 bits cannot tell from 1. At most a few columns of any epoch are so.
 use crate::dense::{Scene, Scratch, Task};
 use crate::fixed::{Divisor, ONE, mul, to_u16};
 use crate::lanes::LANES;

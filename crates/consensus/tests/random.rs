@@ -5,9 +5,9 @@ mod support;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use consensus::{Level, Way, Workspace};
+use consensus::{Level, OwnedRows, Way, Workspace};
 use rayon::prelude::*;
-use support::cases::{Random, case, market};
+use support::cases::{Case, Random, case, market};
 use support::definition;
 
 /// Inputs that one run scores; a longer one is asked for by name.
@@ -72,5 +72,32 @@ fn neither_threads_nor_instructions_can_be_seen_in_a_large_epoch() {
                 assert!(output.as_ref() == Ok(&expected), "{rows} x {n} with {} on {threads}", level.name());
             }
         }
+    }
+}
+
+#[test]
+fn a_column_whose_sum_is_one_and_whose_largest_is_a_unit_below_is_exact() {
+    // Ranks of 2^31 - 1 and 1 in column 2 give shares of 1 - 2^-31 and 2^-31; half of each, with half of the only old
+    // bond, is a unit below 1 and a unit.
+    let rows =
+        |offsets: [u32; 5], uids: Vec<u16>, values: Vec<u16>| OwnedRows { offsets: offsets.into(), uids, values };
+    let case = Case {
+        stake: vec![(1 << 32) - 1, 1, 0, 0],
+        weights: rows([0, 2, 3, 3, 3], vec![2, 3, 2], vec![1, 1, 1]),
+        bonds: rows([0, 1, 1, 1, 1], vec![2], vec![5]),
+        last_update: vec![9; 4],
+        block_at_registration: vec![0; 4],
+        validator_permit: vec![1; 4],
+        block: 10,
+        activity_cutoff: 50,
+        kappa: 0,
+        bonds_moving_average: 500_000,
+        max_allowed_validators: 4,
+        emission: (1 << 63) - 1,
+    };
+    let expected = definition::epoch(&case.lend());
+    assert_eq!(expected.bonds.values, [65_535, 65_535, 0]);
+    for (name, mut workspace) in workspaces() {
+        assert_eq!(workspace.epoch(&case.lend()).as_ref(), Ok(&expected), "{name}");
     }
 }
