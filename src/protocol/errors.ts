@@ -211,6 +211,7 @@ export const errors = {
   EXPERT_KIND: { http: 400, retry: 'never', penalty: 0, text: 'this kind of model cannot do that: {detail}' },
   EXPERT_NO_TEXT: { http: 409, retry: 'never', penalty: 0, text: 'the model was given no text to train on' },
   EXPERT_ARTEFACT: { http: 400, retry: 'never', penalty: 0, text: 'not a fallback artefact: {detail}' },
+  EXPERT_DEVICE: { http: 503, retry: 'later', penalty: 0, text: 'the device did not compute the gradient: {detail}' },
   EXPERT_CHECKPOINT: { http: 400, retry: 'never', penalty: 0, text: 'the checkpoint does not fit: {detail}' },
   LAB_BENCH_BACKEND: { http: 400, retry: 'never', penalty: 0, text: "this machine has no '{backend}'; it has: {known}", exit: 2 },
   LAB_BENCH_DEVICE: {

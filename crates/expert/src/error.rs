@@ -16,6 +16,8 @@ pub enum Error {
     Artefact(String),
     #[error("{0}")]
     Checkpoint(String),
+    #[error("{0}")]
+    Device(String),
     #[error("the work was cancelled")]
     Cancelled,
 }
@@ -29,6 +31,7 @@ impl Error {
             Self::NoText => "EXPERT_NO_TEXT",
             Self::Artefact(_) => "EXPERT_ARTEFACT",
             Self::Checkpoint(_) => "EXPERT_CHECKPOINT",
+            Self::Device(_) => "EXPERT_DEVICE",
             Self::Cancelled => "NATIVE_CANCELLED",
         }
     }

@@ -2,6 +2,7 @@
 //! Bytes go in, leaves come out: 256 codes of sixteenths of a nat (mixture.md 2.1). Nothing here knows Node.
 #![allow(clippy::inline_always)] // what runs inside a vector dispatch is only compiled for its CPU when inlined
 #![allow(clippy::missing_errors_doc)] // the error enum says when each occurs
+pub mod elsewhere;
 pub mod error;
 pub mod fallback;
 pub mod layout;

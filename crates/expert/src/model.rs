@@ -5,10 +5,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use crate::checkpoint;
+use crate::elsewhere::{Elsewhere, Gradient};
 use crate::error::Error;
 use crate::fallback::Fallback;
 use crate::gru::Gru;
+use crate::layout::Layout;
 use crate::leaf::LEAF_BYTES;
+use crate::network::Network;
 use crate::order::{ORDER_MAX, Order};
 use crate::root;
 use crate::threads::{Purpose, each, threads};
@@ -127,6 +130,15 @@ pub struct Model {
 impl Model {
     /// Checks `spec` and makes the model; the weights of trainable kinds come from `seed`.
     pub fn new(spec: Spec, seed: u64) -> Result<Self, Error> {
+        Self::with(spec, seed, None)
+    }
+
+    /// A model of a trainable kind whose gradients are computed by `by`; all else is as in `new`.
+    pub fn trained_elsewhere(spec: Spec, seed: u64, by: Arc<dyn Gradient>) -> Result<Self, Error> {
+        Self::with(spec, seed, Some(by))
+    }
+
+    fn with(spec: Spec, seed: u64, by: Option<Arc<dyn Gradient>>) -> Result<Self, Error> {
         let mut learner: Option<Box<dyn Learner>> = None;
         let (snapshot, parameters): (Arc<dyn Predictor>, usize) = match &spec {
             Spec::Order { order, matching } => {
@@ -141,13 +153,9 @@ impl Model {
                 (Arc::new(fallback), entries)
             }
             Spec::Transformer(shape) => {
-                let network = Arc::new(Transformer::new(*shape)?);
-                trainable(learner.insert(Box::new(Trainer::new(network, seed))).as_ref())
+                trainable(learner.insert(trainer(Transformer::new(*shape)?, seed, by)).as_ref())
             }
-            Spec::Gru(shape) => {
-                let network = Arc::new(Gru::new(*shape)?);
-                trainable(learner.insert(Box::new(Trainer::new(network, seed))).as_ref())
-            }
+            Spec::Gru(shape) => trainable(learner.insert(trainer(Gru::new(*shape)?, seed, by)).as_ref()),
         };
         Ok(Self {
             spec,
@@ -217,6 +225,11 @@ impl Model {
         *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
     }
 
+    /// The tensors of a trainable model and their places among the weights.
+    pub fn layout(&self) -> Result<Layout, Error> {
+        Ok(self.learner()?.layout().clone())
+    }
+
     /// Trains one slice; a second one at the same time waits for it.
     pub fn train(&self, slice: &Slice, watch: &dyn Watch) -> Result<Report, Error> {
         let mut learner = self.learner()?;
@@ -257,6 +270,13 @@ impl Model {
     /// A stream over the weights of the last finished step; it keeps them while it lives.
     pub fn open(&self) -> Box<dyn Stream> {
         self.snapshot().open()
+    }
+}
+
+fn trainer<N: Network>(network: N, seed: u64, by: Option<Arc<dyn Gradient>>) -> Box<dyn Learner> {
+    match by {
+        None => Box::new(Trainer::new(Arc::new(network), seed)),
+        Some(by) => Box::new(Trainer::new(Arc::new(Elsewhere::new(network, by)), seed)),
     }
 }
 

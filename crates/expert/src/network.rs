@@ -29,6 +29,10 @@ pub trait Network: Send + Sync + 'static {
         workspace: &mut Self::Workspace,
         gradient: &mut [f32],
     ) -> f64;
+    /// Why gradients since the last question are worth nothing; none where they are good.
+    fn failure(&self) -> Option<String> {
+        None
+    }
     /// The model with these weights.
     fn predictor(self: Arc<Self>, weights: Arc<Vec<f32>>) -> Arc<dyn Predictor>;
 }

@@ -209,6 +209,11 @@ impl<N: Network> Learner for Trainer<N> {
             }
             let count = count.min(self.rounds() - self.round);
             let (bytes, loss) = self.run_rounds(count);
+            if let Some(why) = self.network.failure() {
+                // The step is thrown away: the next slice draws its windows again.
+                self.round = 0;
+                return Err(Error::Device(why));
+            }
             report.bytes += bytes;
             nats += loss;
             rounds_done += count as u32;

@@ -17,6 +17,12 @@ typedef unsigned long long u64;
 #define ENTRY_1(name, params, first)
 #define ENTRY_2(name, params, first, second)
 #define ENTRY_3(name, params, first, second, third)
+#define ENTRY_ALL_2(name, params, ...)
+#define ENTRY_ALL_3(name, params, ...)
+#define ENTRY_4(name, params, ...)
+#define ENTRY_5(name, params, ...)
+#define ENTRY_6(name, params, ...)
+#define ENTRY_7(name, params, ...)
 
 DEVICE u32 thread_x() { return __nvvm_read_ptx_sreg_tid_x(); }
 DEVICE u32 thread_y() { return __nvvm_read_ptx_sreg_tid_y(); }
@@ -26,6 +32,18 @@ DEVICE u32 threads_x() { return __nvvm_read_ptx_sreg_ntid_x(); }
 
 /// Waits for all threads of the block.
 DEVICE void barrier() { __nvvm_bar_sync(0); }
+
+/// e^x and ln x by the hardware's powers and logarithms of two; about 2 units in the last place near 1.
+DEVICE float exponential(float x) {
+  float out;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(out) : "f"(x * 1.4426950408889634f));
+  return out;
+}
+DEVICE float logarithm(float x) {
+  float out;
+  asm("lg2.approx.ftz.f32 %0, %1;" : "=f"(out) : "f"(x));
+  return out * 0.6931471805599453f;
+}
 
 DEVICE u32 atomic_min(u32 *to, u32 value) { return __nvvm_atom_min_gen_ui(to, value); }
 

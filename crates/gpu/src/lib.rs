@@ -17,6 +17,7 @@ pub mod request;
 pub mod seal;
 pub mod server;
 pub mod shape;
+pub mod train;
 pub mod vulkan;
 pub mod watch;
 mod wgsl;

@@ -27,14 +27,31 @@ pub fn listings(software: bool) -> Vec<Listing> {
     if !has_loader() {
         return absent("no Vulkan driver (libvulkan.so.1 not found)");
     }
-    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
-    descriptor.flags = wgpu::InstanceFlags::empty();
-    let instance = wgpu::Instance::new(descriptor);
-    let adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::PRIMARY));
+    let adapters = adapters();
     if adapters.is_empty() {
         return absent("no device: the Vulkan loader is there, a driver is not");
     }
     adapters.into_iter().enumerate().map(|(index, adapter)| listing(index, adapter, software)).collect()
+}
+
+fn adapters() -> Vec<wgpu::Adapter> {
+    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
+    descriptor.flags = wgpu::InstanceFlags::empty();
+    let instance = wgpu::Instance::new(descriptor);
+    pollster::block_on(instance.enumerate_adapters(wgpu::Backends::PRIMARY))
+}
+
+/// The engine of every device, software renderers included, with its id: for whoever launches kernels of his own.
+///
+/// # Errors
+/// `DeviceUnusable` where a driver refuses.
+pub fn engines() -> Result<Vec<(String, Wgpu)>, Error> {
+    let found = if has_loader() { adapters() } else { Vec::new() };
+    let open = |(index, adapter): (usize, &wgpu::Adapter)| {
+        let software = adapter.get_info().device_type == wgpu::DeviceType::Cpu;
+        Ok((format!("wgpu:{index}"), Wgpu::open(adapter, software)?))
+    };
+    found.iter().enumerate().map(open).collect()
 }
 
 /// Whether Vulkan's loader is installed; elsewhere the system brings its own interface.

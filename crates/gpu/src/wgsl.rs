@@ -2,3 +2,4 @@
 //! time would not live in registers.
 pub mod matmul;
 pub mod seal;
+pub mod train;

@@ -19,7 +19,7 @@ use gpu::shape::Dtype;
 mod suite;
 
 /// Files of `cuda/` with the lowest architecture that each is compiled for.
-const FILES: [(&str, &str); 3] = [("seal", "sm_70"), ("matmul", "sm_70"), ("tensor", "sm_80")];
+const FILES: [(&str, &str); 4] = [("seal", "sm_70"), ("matmul", "sm_70"), ("tensor", "sm_80"), ("train", "sm_70")];
 const PAGE: usize = 4096;
 
 fn folder(name: &str) -> PathBuf {
@@ -179,6 +179,17 @@ fn a_cuda_search_finds_the_first_nonce_that_meets_the_difficulty() {
 #[test]
 fn cuda_products_of_every_type_layout_and_shape_agree_with_binary64() {
     on_cpu(|id, device| suite::products(id, device, &[(1, 1, 1, 1), (3, 5, 7, 2), (65, 33, 129, 1), (130, 70, 40, 2)]));
+}
+
+#[test]
+fn training_by_the_cuda_kernels_is_that_of_the_cpu() {
+    let Some(libraries) = &*KERNELS else {
+        eprintln!("SKIPPED: training by the CUDA kernels: no C++ compiler");
+        return;
+    };
+    let engine = OnCpu { libraries, found: HashMap::new() };
+    let mut device = Accelerator::new(engine, vec![Dtype::F32]).unwrap();
+    suite::training::gradients("cuda on the CPU", &mut device, &[(16, 1, 2, 20)]);
 }
 
 #[test]

@@ -142,6 +142,9 @@ DEVICE u64 rotate_left(u64 lane, u32 n) { return n == 0 ? lane : lane << n | lan
 DEVICE u64 xor3(u64 a, u64 b, u64 c) { return a ^ b ^ c; }
 DEVICE u64 chi(u64 a, u64 b, u64 c) { return a ^ (~b & c); }
 
+DEVICE float exponential(float x) { return std::exp(x); }
+DEVICE float logarithm(float x) { return std::log(x); }
+
 DEVICE u32 atomic_min(u32 *to, u32 value) {
   u32 before = *to;
   if (value < before) *to = value;
@@ -194,3 +197,14 @@ DEVICE void multiply_int8(int c[4], const u32 a[4], const u32 b[2]) {
 #define ENTRY_3(name, Params, first, second, third)                                                                    \
   ENTRY(name, name(*static_cast<const Params *>(params), static_cast<const first *>(buffers[0]),                        \
                    static_cast<const second *>(buffers[1]), static_cast<third *>(buffers[2])))
+// Kernels with more buffers take them as they come: which are written is said where they are declared.
+#define AT(type, index) static_cast<type *>(buffers[index])
+#define ENTRY_ALL_2(name, Params, a, b) ENTRY(name, name(*static_cast<const Params *>(params), AT(a, 0), AT(b, 1)))
+#define ENTRY_ALL_3(name, Params, a, b, c) ENTRY(name, name(*static_cast<const Params *>(params), AT(a, 0), AT(b, 1), AT(c, 2)))
+#define ENTRY_4(name, Params, a, b, c, d) ENTRY(name, name(*static_cast<const Params *>(params), AT(a, 0), AT(b, 1), AT(c, 2), AT(d, 3)))
+#define ENTRY_5(name, Params, a, b, c, d, e)                                                                            \
+  ENTRY(name, name(*static_cast<const Params *>(params), AT(a, 0), AT(b, 1), AT(c, 2), AT(d, 3), AT(e, 4)))
+#define ENTRY_6(name, Params, a, b, c, d, e, f)                                                                         \
+  ENTRY(name, name(*static_cast<const Params *>(params), AT(a, 0), AT(b, 1), AT(c, 2), AT(d, 3), AT(e, 4), AT(f, 5)))
+#define ENTRY_7(name, Params, a, b, c, d, e, f, g)                                                                      \
+  ENTRY(name, name(*static_cast<const Params *>(params), AT(a, 0), AT(b, 1), AT(c, 2), AT(d, 3), AT(e, 4), AT(f, 5), AT(g, 6)))

@@ -1,6 +1,8 @@
 //! What every device must do, whatever its driver: the same bits for seals and int8, and floating products within a bound
 //! that holds for any order of additions.
 #![allow(dead_code)] // each test program uses its part
+pub mod training;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};

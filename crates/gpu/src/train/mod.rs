@@ -1,0 +1,9 @@
+//! Training on a device: `expert`'s own trainer with gradients computed here. A slice is a pure function of checkpoint,
+//! text and seed, so that one that was lost with its process is simply done again, on a CPU if need be.
+mod kernels;
+mod slice;
+mod transformer;
+mod weights;
+
+pub use slice::{Job, Trained, slice};
+pub use transformer::gradient;

@@ -1,0 +1,129 @@
+//! What training on any device must give: loss and gradient of the CPU within rounding, the same bits twice, a step that can
+//! be cancelled, and a model that learns as it does on the CPU.
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use expert::elsewhere::Gradient;
+use expert::model::{Mode, Model, Slice, Spec, TransformerShape};
+use expert::watch::Unwatched;
+use gpu::accelerator::Accelerator;
+use gpu::engine::Engine;
+use gpu::train::{Job, gradient, slice};
+use gpu::watch::Watch;
+
+/// A text in which something can be learnt.
+fn text() -> Vec<u8> {
+    let words = ["the sea ", "was calm ", "and the ship ", "went on ", "under a white sky. "];
+    (0..400_usize).flat_map(|i| words[(i * i + i / 3) % words.len()].bytes()).collect()
+}
+
+/// Keeps what the trainer asks for, and answers with zeros.
+#[derive(Default)]
+struct Overheard(Mutex<Option<Question>>);
+
+/// Weights and windows.
+type Question = (Vec<f32>, Vec<Vec<u8>>);
+
+impl Gradient for Overheard {
+    fn gradient(&self, weights: &[f32], windows: &[&[u8]], _: &mut [f32]) -> Result<f64, String> {
+        let windows = windows.iter().map(|window| window.to_vec()).collect();
+        self.0.lock().unwrap().get_or_insert((weights.to_vec(), windows));
+        Ok(0.0)
+    }
+}
+
+fn shape(width: usize, layers: usize, heads: usize, context: usize) -> TransformerShape {
+    TransformerShape { width, layers, heads, context, mode: Mode::Fast }
+}
+
+fn one_step(steps: u64) -> Slice {
+    Slice { steps, budget: Duration::from_mins(10), total_steps: 40 }
+}
+
+/// Central differences along each tensor's gradient, on the device itself and in its own rounding.
+pub fn gradients<E: Engine>(id: &str, device: &mut Accelerator<E>, shapes: &[(usize, usize, usize, usize)]) {
+    for &(width, layers, heads, context) in shapes {
+        let shape = shape(width, layers, heads, context);
+        let overheard = Arc::new(Overheard::default());
+        let model = Model::trained_elsewhere(Spec::Transformer(shape), 3, overheard.clone()).unwrap();
+        model.set_text(&text()).unwrap();
+        let layout = model.layout().unwrap();
+        model.train(&one_step(1), &Unwatched).unwrap();
+        let (mut weights, windows) = overheard.0.lock().unwrap().take().unwrap();
+        // Gains that differ, so that each one's place matters.
+        weights.iter_mut().enumerate().for_each(|(i, w)| *w += ((i * 37 % 101) as f32 - 50.0) / 2_000.0);
+        let windows: Vec<&[u8]> = windows.iter().map(Vec::as_slice).collect();
+        let mut run = |weights: &[f32]| {
+            let mut sum = vec![0.0; weights.len()];
+            let loss = gradient(device, (&shape, &layout, weights), &windows, &mut sum, &Watch::idle()).unwrap();
+            (loss, sum)
+        };
+        let (loss, own) = run(&weights);
+        assert_eq!(
+            (loss.to_bits(), own.clone()),
+            {
+                let (l, g) = run(&weights);
+                (l.to_bits(), g)
+            },
+            "{id}: the same bits twice"
+        );
+        for tensor in &layout.tensors {
+            let part = &own[tensor.range.clone()];
+            let length = part.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
+            assert!(length > 0.0, "{id}: nothing reaches {}", tensor.name);
+            // Along the gradient itself the loss changes by its length squared: here by a hundredth of a nat per byte at
+            // most and a fiftieth of a weight, more than rounding and less than what bends.
+            let rows = (windows.len() * windows[0].len()) as f64;
+            let by = (0.01 * rows / length.powi(2)).min(0.02 / length);
+            let moved = |by: f64| -> Vec<f32> {
+                let mut moved = weights.clone();
+                for (w, g) in moved[tensor.range.clone()].iter_mut().zip(part) {
+                    *w += (by * f64::from(*g)) as f32;
+                }
+                moved
+            };
+            let (above, below) = (run(&moved(by)).0, run(&moved(-by)).0);
+            let slope = (above - below) / (2.0 * by);
+            let error = (slope / length.powi(2) - 1.0).abs();
+            assert!(
+                error < 0.03,
+                "{id} {width}x{layers}x{heads}: {}: slope {slope}, expected {}",
+                tensor.name,
+                length.powi(2)
+            );
+        }
+    }
+}
+
+/// The device against the CPU: loss and weights after a few steps.
+pub fn learning<E: Engine>(id: &str, device: &mut Accelerator<E>, steps: u64) {
+    let shape = shape(32, 2, 4, 48);
+    let cpu = Model::new(Spec::Transformer(shape), 7).unwrap();
+    cpu.set_text(&text()).unwrap();
+    let job = Job { shape, seed: 7, steps, total_steps: 40, budget: Duration::from_mins(10) };
+    let trained = slice(device, &job, (&[], &text()), &Watch::idle()).unwrap();
+    let expected = cpu.train(&one_step(steps), &Unwatched).unwrap();
+    assert_eq!((trained.report.steps, trained.report.bytes), (expected.steps, expected.bytes));
+    assert!((trained.report.loss - expected.loss).abs() < 2e-3, "{id}: {} for {}", trained.report.loss, expected.loss);
+
+    // A checkpoint goes on where it stopped, here and there.
+    let job = Job { steps: 1, ..job };
+    let next = slice(device, &job, (&trained.checkpoint, &text()), &Watch::idle()).unwrap();
+    let expected = cpu.train(&one_step(1), &Unwatched).unwrap();
+    assert!((next.report.loss - expected.loss).abs() < 5e-3, "{id}: {} for {}", next.report.loss, expected.loss);
+    let loaded = Model::new(Spec::Transformer(shape), 7).unwrap();
+    loaded.load(&next.checkpoint).unwrap();
+    assert_ne!(loaded.root(), [0; 32]);
+    let again = slice(device, &job, (&trained.checkpoint, &text()), &Watch::idle()).unwrap();
+    assert_eq!(again.checkpoint, next.checkpoint, "{id}: the same bits twice");
+}
+
+pub fn cancelled<E: Engine>(id: &str, device: &mut Accelerator<E>) {
+    let flag = Arc::new(AtomicBool::new(false));
+    flag.store(true, Ordering::Relaxed);
+    let watch = Watch::new(flag, Box::new(|_, _| ()));
+    let job = Job { shape: shape(32, 1, 2, 32), seed: 1, steps: 9, total_steps: 9, budget: Duration::from_mins(1) };
+    let error = slice(device, &job, (&[], &text()), &watch).err().unwrap();
+    assert_eq!(error.code(), "GPU_CANCELLED", "{id}");
+}
