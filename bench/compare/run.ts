@@ -8,10 +8,11 @@ import { availableParallelism, cpus, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { hold, type Result } from './contest.ts'
+import { expertSubject } from './expert.ts'
 import { matmulSubject } from './matmul.ts'
 import type { Subject } from './subject.ts'
 
-const subjects: Record<string, Subject> = { matmul: matmulSubject }
+const subjects: Record<string, Subject> = { matmul: matmulSubject, expert: expertSubject }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -38,8 +39,9 @@ function install(scratch: string): string {
 }
 
 function line({ name, threads, unit, standings, ratio }: Result): string {
-  const rates = standings.map(({ name, rate, spread }) => `${name} ${(rate / 1e9).toFixed(1)} ±${(spread * 100).toFixed(0)} %`)
-  return [name, `${threads} threads`, `G${unit}`, ...rates, ratio === null ? '' : `ratio ${ratio.toFixed(2)}`].join(' | ')
+  const [scale, prefix] = standings.some(({ rate }) => rate >= 1e9) ? [1e9, 'G'] : [1e3, 'k']
+  const rates = standings.map(({ name, rate, spread }) => `${name} ${(rate / scale).toFixed(1)} ±${(spread * 100).toFixed(0)} %`)
+  return [name, `${threads} threads`, `${prefix}${unit}`, ...rates, ratio === null ? '' : `ratio ${ratio.toFixed(2)}`].join(' | ')
 }
 
 const scratch = mkdtempSync(join(tmpdir(), 'taumesh-compare-'))
