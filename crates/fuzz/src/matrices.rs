@@ -3,14 +3,15 @@
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use tensor::matmul::Mode;
-use tensor::product::{Control, Factors, Prepared, Product, Shape, backends};
+use tensor::product::{Control, Factors, Prepared, Product, backends};
+use tensor::shape::Shape;
 
 use crate::reader::Reader;
 
 fn product(backend: Option<&str>, shape: Shape, factors: &Factors<'_>, mode: Mode) -> Product {
     let (cancelled, done) = (AtomicBool::new(false), AtomicU64::new(0));
-    Prepared::on(backend, shape, factors, mode)
-        .and_then(|prepared| prepared.run(1, &Control { cancelled: &cancelled, done: &done }))
+    Prepared::on(backend, shape, factors, mode, 1)
+        .and_then(|prepared| prepared.run(&Control { cancelled: &cancelled, done: &done }))
         .unwrap_or_else(|error| panic!("{shape:?}: {error}"))
 }
 
@@ -28,7 +29,7 @@ pub fn products(bytes: &[u8]) {
     let mut wild = || usize::try_from(reader.edge()).unwrap_or(usize::MAX);
     let (batch, m, k, n) = (wild(), wild(), wild(), wild());
     let shape = Shape { batch, m, k, n, transpose_a: false, transpose_b: false };
-    if Prepared::new(shape, &Factors::F32(&[], &[]), Mode::Fast).is_ok() {
+    if Prepared::new(shape, &Factors::F32(&[], &[]), Mode::Fast, 1).is_ok() {
         assert!(batch.saturating_mul(m).saturating_mul(k) == 0 && batch.saturating_mul(k).saturating_mul(n) == 0);
     }
 
