@@ -33,6 +33,16 @@ KERNEL(64, 1) train_multiply(const Plain p, const float *x, float *y) {
 }
 ENTRY_2(train_multiply, Plain, float, float)
 
+struct Bias {
+  Items items;
+  u32 width;
+};
+KERNEL(64, 1) train_bias(const Bias p, const float *bias, float *x) {
+  EACH_ITEM;
+  x[i] += bias[i % p.width];
+}
+ENTRY_2(train_bias, Bias, float, float)
+
 struct Norm {
   Items items;
   u32 d;
@@ -199,3 +209,57 @@ KERNEL(64, 1) train_loss(const Plain p, const u32 *next, float *x, float *loss) 
   loss[i] = logarithm(s) - own;
 }
 ENTRY_ALL_3(train_loss, Plain, u32, float, float)
+
+struct Cell {
+  Items items;
+  u32 width, first;
+};
+/// Where one unit of one window is: among all rows of states and of gates, and among the gates of this time alone.
+struct Unit {
+  u64 at, a, b;
+  u32 c;
+};
+DEVICE Unit unit(const Cell &p, u32 i) {
+  u32 window = i / p.width, c = i % p.width;
+  u64 row = (u64)p.first + window;
+  return {row * p.width + c, row * 3 * p.width + c, (u64)window * 3 * p.width + c, c};
+}
+
+KERNEL(64, 1) train_gru(const Cell p, const float *u, const float *bias, float *gates, float *inner, float *state, float *before, float *after) {
+  EACH_ITEM;
+  Unit q = unit(p, i);
+  float *reset = gates + q.a, *update = reset + p.width, *fresh = update + p.width;
+  const float *from = u + q.b;
+  float r = 1.0f / (1.0f + exponential(-(*reset + from[0])));
+  float z = 1.0f / (1.0f + exponential(-(*update + from[p.width])));
+  float m = from[2 * (u64)p.width] + bias[q.c], x = *fresh + r * m;
+  x = x < -15.0f ? -15.0f : x > 15.0f ? 15.0f : x;
+  float n = 1.0f - 2.0f / (1.0f + exponential(2.0f * x)), h = state[i];
+  *reset = r;
+  *update = z;
+  *fresh = n;
+  inner[q.at] = m;
+  before[q.at] = h;
+  after[q.at] = state[i] = (1.0f - z) * n + z * h;
+}
+ENTRY_7(train_gru, Cell, float, float, float, float, float, float, float)
+
+KERNEL(64, 1) train_gru_back(const Cell p, const float *inner, const float *before, const float *dafter, float *gates, float *carried, float *du, float *here) {
+  EACH_ITEM;
+  Unit q = unit(p, i);
+  u64 w = p.width;
+  float *own = gates + q.a;
+  float r = own[0], z = own[w], n = own[2 * w];
+  float dh = dafter[q.at] + carried[i];
+  float dn = dh * (1.0f - z) * (1.0f - n * n);
+  float dz = dh * (before[q.at] - n) * z * (1.0f - z);
+  float dr = dn * inner[q.at] * r * (1.0f - r);
+  own[0] = dr;
+  own[w] = dz;
+  own[2 * w] = dn;
+  du[q.a] = here[q.b] = dr;
+  du[q.a + w] = here[q.b + w] = dz;
+  du[q.a + 2 * w] = here[q.b + 2 * w] = dn * r;
+  carried[i] = dh * z;
+}
+ENTRY_7(train_gru_back, Cell, float, float, float, float, float, float, float)

@@ -189,7 +189,8 @@ fn training_by_the_cuda_kernels_is_that_of_the_cpu() {
     };
     let engine = OnCpu { libraries, found: HashMap::new() };
     let mut device = Accelerator::new(engine, vec![Dtype::F32]).unwrap();
-    suite::training::gradients("cuda on the CPU", &mut device, &[(16, 1, 2, 20)]);
+    let networks = [suite::training::transformer(16, 1, 2, 20), suite::training::gru(8, 24, 20)];
+    suite::training::gradients("cuda on the CPU", &mut device, &networks);
 }
 
 #[test]

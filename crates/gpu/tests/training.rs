@@ -3,6 +3,7 @@
 use gpu::accelerator::Accelerator;
 use gpu::shape::Dtype;
 use gpu::vulkan::{Wgpu, engines};
+use suite::training::{cancelled, gradients, gru, learning, transformer};
 
 mod suite;
 
@@ -19,15 +20,26 @@ fn on_each(check: impl Fn(&str, &mut Accelerator<Wgpu>)) {
 #[test]
 fn the_gradient_is_how_fast_the_loss_grows_along_it() {
     // Heads of 2, 8 and 16 numbers, lengths that are no multiples of any tile.
-    on_each(|id, device| suite::training::gradients(id, device, &[(8, 1, 4, 16), (24, 2, 3, 37), (64, 1, 4, 70)]));
+    let networks = [transformer(8, 1, 4, 16), transformer(24, 2, 3, 37), transformer(64, 1, 4, 70)];
+    on_each(|id, device| gradients(id, device, &networks));
+}
+
+#[test]
+fn the_gradient_of_a_gru_is_how_fast_its_loss_grows_along_it() {
+    // Layers narrower and wider than a tile of products, a window longer than what is queued at once.
+    on_each(|id, device| gradients(id, device, &[gru(8, 8, 16), gru(24, 72, 37)]));
 }
 
 #[test]
 fn a_device_learns_what_the_cpu_learns() {
-    on_each(|id, device| suite::training::learning(id, device, 4));
+    for network in [transformer(32, 2, 4, 48), gru(16, 40, 48)] {
+        on_each(|id, device| learning(id, device, network, 4));
+    }
 }
 
 #[test]
 fn a_cancelled_slice_says_so() {
-    on_each(suite::training::cancelled);
+    for network in [transformer(32, 1, 2, 32), gru(8, 16, 32)] {
+        on_each(|id, device| cancelled(id, device, network));
+    }
 }

@@ -23,6 +23,7 @@ macro_rules! kernels {
 kernels! {
     ONE_HOT train_one_hot 3 [Read, Write];
     MULTIPLY train_multiply 2 [Read, Write];
+    BIAS train_bias 3 [Read, Write];
     NORM train_norm 3 [Read, Read, Write, Write];
     NORM_BACK train_norm_back 3 [Read, Read, Read, Read, Write, Write];
     COLUMN_SUM train_column_sum 5 [Read, Write];
@@ -34,6 +35,8 @@ kernels! {
     SOFTMAX_BACK train_softmax_back 3 [Read, Write];
     GELU train_gelu 2 [Write, Write];
     LOSS train_loss 2 [Read, Write, Write];
+    GRU train_gru 4 [Read, Read, Write, Write, Write, Write, Write];
+    GRU_BACK train_gru_back 4 [Read, Read, Read, Write, Write, Write, Write];
 }
 
 /// Groups in x at most: what lies beyond goes to y.

@@ -5,10 +5,10 @@ use std::thread;
 use std::time::Duration;
 
 use expert::elsewhere::Gradient;
-use expert::model::{Model, Report, Slice, Spec, TransformerShape};
+use expert::model::{Model, Report, Slice};
 use expert::watch::Watch as Asked;
 
-use super::transformer;
+use super::architecture::{self, Architecture};
 use crate::accelerator::Accelerator;
 use crate::engine::Engine;
 use crate::error::Error;
@@ -16,7 +16,7 @@ use crate::watch::Watch;
 
 /// What to train, and how much.
 pub struct Job {
-    pub shape: TransformerShape,
+    pub architecture: Architecture,
     pub seed: u64,
     pub steps: u64,
     pub total_steps: u64,
@@ -76,7 +76,7 @@ pub fn slice<E: Engine>(
     let refused = |error: expert::error::Error| Error::Request(error.to_string());
     let (questions, asked) = channel();
     let ask = Arc::new(Ask(Mutex::new(questions)));
-    let model = Model::trained_elsewhere(Spec::Transformer(job.shape), job.seed, ask).map_err(refused)?;
+    let model = Model::trained_elsewhere(job.architecture.into(), job.seed, ask).map_err(refused)?;
     if !checkpoint.is_empty() {
         model.load(checkpoint).map_err(refused)?;
     }
@@ -92,7 +92,7 @@ pub fn slice<E: Engine>(
             // Whoever waits for questions is woken by it, if by nothing else.
             let _ = done.send(result);
         });
-        answer(on, (&job.shape, &layout), &asked, &finished, (slice, watch, &mut failed))
+        answer(on, (&job.architecture, &layout), &asked, &finished, (slice, watch, &mut failed))
     });
     if let Some(error) = failed {
         return Err(error);
@@ -106,7 +106,7 @@ type Finished = Result<Report, expert::error::Error>;
 /// Answers until the trainer has finished.
 fn answer<E: Engine>(
     on: &mut Accelerator<E>,
-    (shape, layout): (&TransformerShape, &expert::layout::Layout),
+    (network, layout): (&Architecture, &expert::layout::Layout),
     asked: &Receiver<Question>,
     finished: &Receiver<Finished>,
     (slice, watch, failed): (&Slice, &Watch, &mut Option<Error>),
@@ -122,7 +122,7 @@ fn answer<E: Engine>(
         let mut gradient = vec![0.0; question.weights.len()];
         let windows: Vec<&[u8]> = question.windows.iter().map(Vec::as_slice).collect();
         let result = watch.step(answered / 2, slice.steps).and_then(|()| {
-            transformer::gradient(on, (shape, layout, &question.weights), &windows, &mut gradient, watch)
+            architecture::gradient(on, (network, layout, &question.weights), &windows, &mut gradient, watch)
         });
         answered += 1;
         let result = result.map(|loss| (loss, gradient)).map_err(|error| {

@@ -3,23 +3,16 @@
 use expert::layout::{BOS, Layout, VOCABULARY};
 use expert::model::TransformerShape;
 
-use super::kernels::{
-    COLUMN_SUM, GELU, LOSS, MERGE, MULTIPLY, NORM, NORM_BACK, ONE_HOT, PLACE, PLACE_BACK, SOFTMAX, SOFTMAX_BACK, SPLIT,
-    launch,
-};
-use super::weights::{Weights, add_gradient, download, upload};
+use super::kernels::{GELU, MERGE, MULTIPLY, NORM, NORM_BACK, PLACE, PLACE_BACK, SOFTMAX, SOFTMAX_BACK, SPLIT};
+use super::steps::Steps;
+use super::weights::{Weights, upload};
 use crate::accelerator::Accelerator;
-use crate::engine::{Engine, Product};
+use crate::engine::Engine;
 use crate::error::Error;
-use crate::shape::{Dtype, Shape};
 use crate::watch::Watch;
 
 /// Bytes that the scores of one pass may take; windows beyond go to another pass.
 const SCORES_MAX: usize = 64 << 20;
-/// Bytes that the parts of one weight gradient may take, one part per window.
-const PARTS_MAX: usize = 64 << 20;
-/// Rows that one thread adds up before their sums are added.
-const ROWS: usize = 64;
 
 /// Sizes of one pass.
 #[derive(Clone, Copy)]
@@ -67,11 +60,8 @@ struct Kept<B> {
 
 /// One pass through a model on a device.
 struct Pass<'a, E: Engine> {
-    on: &'a mut Accelerator<E>,
-    watch: &'a Watch,
+    steps: Steps<'a, E>,
     size: Size,
-    layout: &'a Layout,
-    weights: &'a Weights<E::Buffer>,
     turns: &'a E::Buffer,
 }
 
@@ -91,14 +81,14 @@ pub fn gradient<E: Engine>(
     if length == 0 || windows.iter().any(|window| window.len() != length) {
         return Err(Error::Shape(String::from("windows of a batch have one length")));
     }
-    let weights = Weights::upload(&mut on.engine, layout, weights)?;
+    let weights = &Weights::upload(&mut on.engine, layout, weights)?;
     let turns = upload(&mut on.engine, &turns(shape.width / shape.heads, length))?;
     let together = (SCORES_MAX / (4 * shape.heads * length * length)).clamp(1, windows.len());
     let mut loss = 0.0;
     for part in windows.chunks(together) {
         let size = Size { windows: part.len(), length, d: shape.width, heads: shape.heads };
-        let mut pass = Pass { on: &mut *on, watch, size, layout, weights: &weights, turns: &turns };
-        loss += pass.run(shape.layers, part, gradient)?;
+        let steps = Steps { on: &mut *on, watch, layout, weights, windows: part.len(), length };
+        loss += Pass { steps, size, turns: &turns }.run(shape.layers, part, gradient)?;
     }
     Ok(loss)
 }
@@ -118,95 +108,10 @@ fn turns(head: usize, length: usize) -> Vec<f32> {
 }
 
 impl<E: Engine> Pass<'_, E> {
-    fn room(&mut self, numbers: usize) -> Result<E::Buffer, Error> {
-        self.on.engine.buffer(numbers * 4)
-    }
-
-    fn launch(
-        &mut self,
-        kernel: &'static crate::engine::Kernel,
-        items: usize,
-        buffers: &[&E::Buffer],
-        params: &[usize],
-    ) -> Result<(), Error> {
-        launch(&mut self.on.engine, kernel, items, buffers, params)
-    }
-
-    /// C = A·B, or C += A·B, of `batch` matrices, transposed as said.
-    fn product(
-        &mut self,
-        (m, k, n, batch): (usize, usize, usize, usize),
-        (a, transpose_a): (&E::Buffer, bool),
-        (b, transpose_b): (&E::Buffer, bool),
-        c: &E::Buffer,
-        add: bool,
-    ) -> Result<(), Error> {
-        let shape = Shape { dtype: Dtype::F32, m, k, n, batch, transpose_a, transpose_b };
-        self.on.multiply(&Product { shape: &shape, a, b, c, add }, self.watch)
-    }
-
-    /// Y [rows, outputs] = X [rows, inputs]·W.
-    fn apply(&mut self, x: &E::Buffer, inputs: usize, weight: &str, outputs: usize) -> Result<E::Buffer, Error> {
-        let rows = self.size.rows();
-        let (out, weights) = (self.room(rows * outputs)?, self.weights);
-        self.product((rows, inputs, outputs, 1), (x, false), (weights.get(weight)?, false), &out, false)?;
-        Ok(out)
-    }
-
-    /// dX [rows, inputs] = dY [rows, outputs]·Wᵀ.
-    fn apply_back(&mut self, dy: &E::Buffer, outputs: usize, weight: &str, inputs: usize) -> Result<E::Buffer, Error> {
-        let rows = self.size.rows();
-        let (out, weights) = (self.room(rows * inputs)?, self.weights);
-        self.product((rows, outputs, inputs, 1), (dy, false), (weights.get(weight)?, true), &out, false)?;
-        Ok(out)
-    }
-
-    /// The sums of columns, `ROWS` rows by one thread first.
-    fn column_sums(&mut self, x: &E::Buffer, rows: usize, columns: usize) -> Result<E::Buffer, Error> {
-        let parts = rows.div_ceil(ROWS);
-        let first = self.room(parts * columns)?;
-        self.launch(&COLUMN_SUM, parts * columns, &[x, &first], &[rows, columns, ROWS])?;
-        if parts == 1 {
-            return Ok(first);
-        }
-        let out = self.room(columns)?;
-        self.launch(&COLUMN_SUM, columns, &[&first, &out], &[parts, columns, parts])?;
-        Ok(out)
-    }
-
-    /// Adds Xᵀ·dY to a tensor's gradient: by window, so that there are enough tiles, then the windows in order.
-    fn weight_gradient(
-        &mut self,
-        (x, inputs): (&E::Buffer, usize),
-        (dy, outputs): (&E::Buffer, usize),
-        name: &str,
-        gradient: &mut [f32],
-    ) -> Result<(), Error> {
-        let Size { windows, length, .. } = self.size;
-        let cells = inputs * outputs;
-        let (batch, k) = if windows * cells * 4 > PARTS_MAX { (1, windows * length) } else { (windows, length) };
-        let parts = self.room(batch * cells)?;
-        self.product((inputs, k, outputs, batch), (x, true), (dy, false), &parts, false)?;
-        let sum = self.column_sums(&parts, batch, cells)?;
-        add_gradient(&mut self.on.engine, self.layout, name, &sum, cells, gradient)
-    }
-
-    fn gain_gradient(
-        &mut self,
-        share: &E::Buffer,
-        rows: usize,
-        columns: usize,
-        name: &str,
-        gradient: &mut [f32],
-    ) -> Result<(), Error> {
-        let sum = self.column_sums(share, rows, columns)?;
-        add_gradient(&mut self.on.engine, self.layout, name, &sum, columns, gradient)
-    }
-
     fn norm(&mut self, x: &E::Buffer, gain: &str) -> Result<(E::Buffer, E::Buffer), Error> {
         let (rows, d) = (self.size.rows(), self.size.d);
-        let (out, inverse, weights) = (self.room(rows * d)?, self.room(rows)?, self.weights);
-        self.launch(&NORM, rows, &[x, weights.get(gain)?, &out, &inverse], &[d])?;
+        let (out, inverse, weights) = (self.steps.room(rows * d)?, self.steps.room(rows)?, self.steps.weights);
+        self.steps.launch(&NORM, rows, &[x, weights.get(gain)?, &out, &inverse], &[d])?;
         Ok((out, inverse))
     }
 
@@ -219,17 +124,17 @@ impl<E: Engine> Pass<'_, E> {
         dx: &E::Buffer,
         gradient: &mut [f32],
     ) -> Result<(), Error> {
-        let (rows, d, weights) = (self.size.rows(), self.size.d, self.weights);
-        let share = self.room(rows * d)?;
-        self.launch(&NORM_BACK, rows, &[x, weights.get(gain)?, inverse, dy, dx, &share], &[d])?;
-        self.gain_gradient(&share, rows, d, gain, gradient)
+        let (rows, d, weights) = (self.size.rows(), self.size.d, self.steps.weights);
+        let share = self.steps.room(rows * d)?;
+        self.steps.launch(&NORM_BACK, rows, &[x, weights.get(gain)?, inverse, dy, dx, &share], &[d])?;
+        self.steps.sum_gradient(&share, (rows, d), 0..d, gain, gradient)
     }
 
     fn copy(&mut self, x: &E::Buffer) -> Result<E::Buffer, Error> {
         // A copy of rows is a merge of one head.
         let Size { length, d, .. } = self.size;
-        let out = self.room(self.size.rows() * d)?;
-        self.launch(&MERGE, self.size.rows() * d, &[x, &out], &[d, 1, length, d, 0])?;
+        let out = self.steps.room(self.size.rows() * d)?;
+        self.steps.launch(&MERGE, self.size.rows() * d, &[x, &out], &[d, 1, length, d, 0])?;
         Ok(out)
     }
 
@@ -239,67 +144,58 @@ impl<E: Engine> Pass<'_, E> {
             let earlier = window.iter().map(|&byte| u32::from(byte)).take(window.len() - 1);
             std::iter::once(u32::from(BOS)).chain(earlier)
         });
-        let before = self.tokens(before)?;
-        let next = self.tokens(windows.iter().flat_map(|window| window.iter().map(|&byte| u32::from(byte))))?;
-        let one_hot = self.room(rows * VOCABULARY)?;
-        self.launch(&ONE_HOT, rows * VOCABULARY, &[&before, &one_hot], &[VOCABULARY])?;
-        let x = self.apply(&one_hot, VOCABULARY, "embedding", d)?;
+        let before = self.steps.tokens(before)?;
+        let next = self.steps.tokens(windows.iter().flat_map(|window| window.iter().map(|&byte| u32::from(byte))))?;
+        let one_hot = self.steps.one_hot(&before, VOCABULARY)?;
+        let x = self.steps.apply(&one_hot, VOCABULARY, "embedding", d)?;
         let kept: Vec<_> = (0..layers).map(|layer| self.layer(layer, &x)).collect::<Result<_, _>>()?;
         let (normed, inverse) = self.norm(&x, "norm")?;
 
-        let (logits, weights) = (self.room(rows * 256)?, self.weights);
-        self.product((rows, d, 256, 1), (&normed, false), (weights.get("embedding")?, true), &logits, false)?;
-        let losses = self.room(rows)?;
-        self.launch(&LOSS, rows, &[&next, &logits, &losses], &[])?;
+        let (logits, weights) = (self.steps.room(rows * 256)?, self.steps.weights);
+        self.steps.product((rows, d, 256, 1), (&normed, false), (weights.get("embedding")?, true), &logits, false)?;
+        let losses = self.steps.loss(&next, &logits)?;
 
-        self.weight_gradient((&logits, 256), (&normed, d), "embedding", gradient)?;
-        let dnormed = self.room(rows * d)?;
-        self.product((rows, 256, d, 1), (&logits, false), (weights.get("embedding")?, false), &dnormed, false)?;
-        let dx = upload(&mut self.on.engine, &vec![0.0; rows * d])?;
+        self.steps.weight_gradient((&logits, 256), (&normed, d), "embedding", gradient)?;
+        let dnormed = self.steps.room(rows * d)?;
+        self.steps.product((rows, 256, d, 1), (&logits, false), (weights.get("embedding")?, false), &dnormed, false)?;
+        let dx = upload(&mut self.steps.on.engine, &vec![0.0; rows * d])?;
         self.norm_back((&x, &inverse), "norm", &dnormed, &dx, gradient)?;
         for (layer, kept) in kept.iter().enumerate().rev() {
             self.layer_back(layer, kept, &dx, gradient)?;
         }
-        self.weight_gradient((&one_hot, VOCABULARY), (&dx, d), "embedding", gradient)?;
-        Ok(download(&mut self.on.engine, &losses, rows)?.into_iter().map(f64::from).sum())
-    }
-
-    fn tokens(&mut self, tokens: impl Iterator<Item = u32>) -> Result<E::Buffer, Error> {
-        let bytes: Vec<u8> = tokens.flat_map(u32::to_le_bytes).collect();
-        let buffer = self.on.engine.buffer(bytes.len())?;
-        self.on.engine.upload(&buffer, 0, &bytes)?;
-        Ok(buffer)
+        self.steps.weight_gradient((&one_hot, VOCABULARY), (&dx, d), "embedding", gradient)?;
+        self.steps.total(&losses)
     }
 
     /// x through one layer, in place.
     fn layer(&mut self, layer: usize, x: &E::Buffer) -> Result<Kept<E::Buffer>, Error> {
         let Size { windows, length, d, heads } = self.size;
-        let (rows, e, weights) = (self.size.rows(), self.size.head(), self.weights);
+        let (rows, e, weights) = (self.size.rows(), self.size.head(), self.steps.weights);
         let name = |part: &str| format!("layers.{layer}.{part}");
-        self.watch.step(0, 1)?;
+        self.steps.watch.step(0, 1)?;
         let before = self.copy(x)?;
         let (normed, inverse) = self.norm(x, &name("attention.norm"))?;
-        let qkv = self.apply(&normed, d, &name("attention.qkv"), 3 * d)?;
+        let qkv = self.steps.apply(&normed, d, &name("attention.qkv"), 3 * d)?;
         let (queries, query_inverse) = self.place(&qkv, 0, &name("attention.query_norm"))?;
         let (keys, key_inverse) = self.place(&qkv, 1, &name("attention.key_norm"))?;
-        let values = self.room(rows * d)?;
-        self.launch(&SPLIT, rows * d, &[&qkv, &values], &[e, heads, length, 3 * d, 2 * d])?;
-        let probabilities = self.room(self.size.scores())?;
+        let values = self.steps.room(rows * d)?;
+        self.steps.launch(&SPLIT, rows * d, &[&qkv, &values], &[e, heads, length, 3 * d, 2 * d])?;
+        let probabilities = self.steps.room(self.size.scores())?;
         let many = windows * heads;
-        self.product((length, e, length, many), (&queries, false), (&keys, true), &probabilities, false)?;
-        self.launch(&SOFTMAX, many * length, &[&probabilities], &[length])?;
-        let by_head = self.room(rows * d)?;
-        self.product((length, length, e, many), (&probabilities, false), (&values, false), &by_head, false)?;
-        let mixed = self.room(rows * d)?;
-        self.launch(&MERGE, rows * d, &[&by_head, &mixed], &[e, heads, length, d, 0])?;
-        self.product((rows, d, d, 1), (&mixed, false), (weights.get(&name("attention.out"))?, false), x, true)?;
+        self.steps.product((length, e, length, many), (&queries, false), (&keys, true), &probabilities, false)?;
+        self.steps.launch(&SOFTMAX, many * length, &[&probabilities], &[length])?;
+        let by_head = self.steps.room(rows * d)?;
+        self.steps.product((length, length, e, many), (&probabilities, false), (&values, false), &by_head, false)?;
+        let mixed = self.steps.room(rows * d)?;
+        self.steps.launch(&MERGE, rows * d, &[&by_head, &mixed], &[e, heads, length, d, 0])?;
+        self.steps.product((rows, d, d, 1), (&mixed, false), (weights.get(&name("attention.out"))?, false), x, true)?;
 
         let middle = self.copy(x)?;
         let (mlp_normed, mlp_inverse) = self.norm(x, &name("mlp.norm"))?;
-        let slope = self.apply(&mlp_normed, d, &name("mlp.up"), 4 * d)?;
-        let active = self.room(rows * 4 * d)?;
-        self.launch(&GELU, rows * 4 * d, &[&slope, &active], &[])?;
-        self.product((rows, 4 * d, d, 1), (&active, false), (weights.get(&name("mlp.down"))?, false), x, true)?;
+        let slope = self.steps.apply(&mlp_normed, d, &name("mlp.up"), 4 * d)?;
+        let active = self.steps.room(rows * 4 * d)?;
+        self.steps.launch(&GELU, rows * 4 * d, &[&slope, &active], &[])?;
+        self.steps.product((rows, 4 * d, d, 1), (&active, false), (weights.get(&name("mlp.down"))?, false), x, true)?;
         Ok(Kept {
             x: before,
             normed,
@@ -322,10 +218,10 @@ impl<E: Engine> Pass<'_, E> {
 
     fn place(&mut self, qkv: &E::Buffer, part: usize, gain: &str) -> Result<(E::Buffer, E::Buffer), Error> {
         let Size { length, heads, d, .. } = self.size;
-        let (rows, e, weights, turns) = (self.size.rows(), self.size.head(), self.weights, self.turns);
-        let (out, inverse) = (self.room(rows * d)?, self.room(rows * heads)?);
+        let (rows, e, weights, turns) = (self.size.rows(), self.size.head(), self.steps.weights, self.turns);
+        let (out, inverse) = (self.steps.room(rows * d)?, self.steps.room(rows * heads)?);
         let buffers = [qkv, weights.get(gain)?, turns, &out, &inverse];
-        self.launch(&PLACE, rows * heads, &buffers, &[e, heads, length, part])?;
+        self.steps.launch(&PLACE, rows * heads, &buffers, &[e, heads, length, part])?;
         Ok((out, inverse))
     }
 
@@ -340,19 +236,19 @@ impl<E: Engine> Pass<'_, E> {
         let d = self.size.d;
         let rows = self.size.rows();
         let name = |part: &str| format!("layers.{layer}.{part}");
-        self.watch.step(0, 1)?;
-        let dup = self.apply_back(dx, d, &name("mlp.down"), 4 * d)?;
-        self.weight_gradient((&kept.active, 4 * d), (dx, d), &name("mlp.down"), gradient)?;
-        self.launch(&MULTIPLY, rows * 4 * d, &[&kept.slope, &dup], &[])?;
-        self.weight_gradient((&kept.mlp_normed, d), (&dup, 4 * d), &name("mlp.up"), gradient)?;
-        let dnormed = self.apply_back(&dup, 4 * d, &name("mlp.up"), d)?;
+        self.steps.watch.step(0, 1)?;
+        let dup = self.steps.apply_back(dx, d, &name("mlp.down"), 4 * d)?;
+        self.steps.weight_gradient((&kept.active, 4 * d), (dx, d), &name("mlp.down"), gradient)?;
+        self.steps.launch(&MULTIPLY, rows * 4 * d, &[&kept.slope, &dup], &[])?;
+        self.steps.weight_gradient((&kept.mlp_normed, d), (&dup, 4 * d), &name("mlp.up"), gradient)?;
+        let dnormed = self.steps.apply_back(&dup, 4 * d, &name("mlp.up"), d)?;
         self.norm_back((&kept.middle, &kept.mlp_inverse), &name("mlp.norm"), &dnormed, dx, gradient)?;
 
-        let dmixed = self.apply_back(dx, d, &name("attention.out"), d)?;
-        self.weight_gradient((&kept.mixed, d), (dx, d), &name("attention.out"), gradient)?;
+        let dmixed = self.steps.apply_back(dx, d, &name("attention.out"), d)?;
+        self.steps.weight_gradient((&kept.mixed, d), (dx, d), &name("attention.out"), gradient)?;
         let dqkv = self.attention_back(layer, kept, &dmixed, gradient)?;
-        self.weight_gradient((&kept.normed, d), (&dqkv, 3 * d), &name("attention.qkv"), gradient)?;
-        let dnormed = self.apply_back(&dqkv, 3 * d, &name("attention.qkv"), d)?;
+        self.steps.weight_gradient((&kept.normed, d), (&dqkv, 3 * d), &name("attention.qkv"), gradient)?;
+        let dnormed = self.steps.apply_back(&dqkv, 3 * d, &name("attention.qkv"), d)?;
         self.norm_back((&kept.x, &kept.inverse), &name("attention.norm"), &dnormed, dx, gradient)
     }
 
@@ -365,27 +261,33 @@ impl<E: Engine> Pass<'_, E> {
     ) -> Result<E::Buffer, Error> {
         let Size { windows, length, d, heads } = self.size;
         let (rows, e, many) = (self.size.rows(), self.size.head(), windows * heads);
-        let (weights, turns) = (self.weights, self.turns);
-        let by_head = self.room(rows * d)?;
-        self.launch(&SPLIT, rows * d, &[dmixed, &by_head], &[e, heads, length, d, 0])?;
-        let dvalues = self.room(rows * d)?;
-        self.product((length, length, e, many), (&kept.probabilities, true), (&by_head, false), &dvalues, false)?;
-        let dscores = self.room(self.size.scores())?;
-        self.product((length, e, length, many), (&by_head, false), (&kept.values, true), &dscores, false)?;
-        self.launch(&SOFTMAX_BACK, many * length, &[&kept.probabilities, &dscores], &[length])?;
-        let (dqueries, dkeys) = (self.room(rows * d)?, self.room(rows * d)?);
-        self.product((length, length, e, many), (&dscores, false), (&kept.keys, false), &dqueries, false)?;
-        self.product((length, length, e, many), (&dscores, true), (&kept.queries, false), &dkeys, false)?;
+        let (weights, turns) = (self.steps.weights, self.turns);
+        let by_head = self.steps.room(rows * d)?;
+        self.steps.launch(&SPLIT, rows * d, &[dmixed, &by_head], &[e, heads, length, d, 0])?;
+        let dvalues = self.steps.room(rows * d)?;
+        self.steps.product(
+            (length, length, e, many),
+            (&kept.probabilities, true),
+            (&by_head, false),
+            &dvalues,
+            false,
+        )?;
+        let dscores = self.steps.room(self.size.scores())?;
+        self.steps.product((length, e, length, many), (&by_head, false), (&kept.values, true), &dscores, false)?;
+        self.steps.launch(&SOFTMAX_BACK, many * length, &[&kept.probabilities, &dscores], &[length])?;
+        let (dqueries, dkeys) = (self.steps.room(rows * d)?, self.steps.room(rows * d)?);
+        self.steps.product((length, length, e, many), (&dscores, false), (&kept.keys, false), &dqueries, false)?;
+        self.steps.product((length, length, e, many), (&dscores, true), (&kept.queries, false), &dkeys, false)?;
 
-        let dqkv = self.room(rows * 3 * d)?;
-        self.launch(&MERGE, rows * d, &[&dvalues, &dqkv], &[e, heads, length, 3 * d, 2 * d])?;
+        let dqkv = self.steps.room(rows * 3 * d)?;
+        self.steps.launch(&MERGE, rows * d, &[&dvalues, &dqkv], &[e, heads, length, 3 * d, 2 * d])?;
         let parts = [("query_norm", &dqueries, &kept.query_inverse), ("key_norm", &dkeys, &kept.key_inverse)];
         for (part, (norm, dy, inverse)) in parts.into_iter().enumerate() {
             let gain = format!("layers.{layer}.attention.{norm}");
-            let share = self.room(rows * d)?;
+            let share = self.steps.room(rows * d)?;
             let buffers = [&kept.qkv, weights.get(&gain)?, turns, inverse, dy, &dqkv, &share];
-            self.launch(&PLACE_BACK, rows * heads, &buffers, &[e, heads, length, part])?;
-            self.gain_gradient(&share, rows * heads, e, &gain, gradient)?;
+            self.steps.launch(&PLACE_BACK, rows * heads, &buffers, &[e, heads, length, part])?;
+            self.steps.sum_gradient(&share, (rows * heads, e), 0..e, &gain, gradient)?;
         }
         Ok(dqkv)
     }

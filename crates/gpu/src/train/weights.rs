@@ -1,4 +1,6 @@
 //! The weights of a model on a device, tensor by tensor, and their gradients on the way back.
+use std::ops::Range;
+
 use expert::layout::Layout;
 
 use crate::engine::Engine;
@@ -31,7 +33,7 @@ impl<B> Weights<B> {
     }
 }
 
-/// Adds the `count` first numbers of a buffer to where the layout has tensor `name`.
+/// Adds some of the numbers of a buffer to where the layout has tensor `name`, from its beginning on.
 ///
 /// # Errors
 /// What the driver says.
@@ -39,15 +41,14 @@ pub fn add_gradient<E: Engine>(
     engine: &mut E,
     layout: &Layout,
     name: &str,
-    from: &E::Buffer,
-    count: usize,
+    (from, some): (&E::Buffer, Range<usize>),
     gradient: &mut [f32],
 ) -> Result<(), Error> {
     let tensor = layout.tensors.iter().find(|tensor| tensor.name == name);
     let Some(place) = tensor.and_then(|tensor| gradient.get_mut(tensor.range.clone())) else {
         return Err(Error::Internal(format!("there is no tensor {name}")));
     };
-    for (to, value) in place.iter_mut().zip(download(engine, from, count)?) {
+    for (to, value) in place.iter_mut().zip(download(engine, from, some)?) {
         *to += value;
     }
     Ok(())
@@ -64,12 +65,12 @@ pub fn upload<E: Engine>(engine: &mut E, values: &[f32]) -> Result<E::Buffer, Er
     Ok(buffer)
 }
 
-/// The first `count` numbers of a buffer.
+/// Some of the numbers of a buffer.
 ///
 /// # Errors
 /// What the driver says.
-pub fn download<E: Engine>(engine: &mut E, from: &E::Buffer, count: usize) -> Result<Vec<f32>, Error> {
-    let mut bytes = vec![0; count * 4];
-    engine.download(from, 0, &mut bytes)?;
+pub fn download<E: Engine>(engine: &mut E, from: &E::Buffer, some: Range<usize>) -> Result<Vec<f32>, Error> {
+    let mut bytes = vec![0; some.len() * 4];
+    engine.download(from, some.start * 4, &mut bytes)?;
     Ok(bytes.as_chunks::<4>().0.iter().map(|word| f32::from_le_bytes(*word)).collect())
 }

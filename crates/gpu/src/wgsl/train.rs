@@ -1,5 +1,5 @@
 //! WGSL of the steps of training that are no products. One thread per element or per row; a row's sums run in order, so
-//! that a device gives the same bits twice. The mathematics is that of `expert`'s transformer.
+//! that a device gives the same bits twice. The mathematics is that of `expert`'s networks.
 use std::fmt::Write;
 
 /// Threads of a group.
@@ -37,6 +37,11 @@ pub fn train_one_hot() -> String {
 
 pub fn train_multiply() -> String {
     text("train_multiply", &[], &["x", "*y"], "  y[i] = y[i] * x[i];")
+}
+
+/// Adds a bias to each row.
+pub fn train_bias() -> String {
+    text("train_bias", &["width"], &["bias", "*x"], "  x[i] = x[i] + bias[i % p.width];")
 }
 
 pub fn train_norm() -> String {
@@ -189,4 +194,56 @@ pub fn train_loss() -> String {
   for (var c = 0u; c < 256u; c++) { x[at + c] = x[at + c] / s - select(0.0, 1.0, c == right); }
   loss[i] = log(s) - own;";
     text("train_loss", &[], &["next_tokens", "*x", "*loss"], body)
+}
+
+/// What both directions of a GRU's cell begin with: item = (window, unit); `at` and `a` are its places among all rows, the
+/// first of this time being `first`, and `b` its place among the rows of this time.
+const CELL: &str = "  let w = p.width;
+  let row = p.first + i / w;
+  let at = row * w + i % w;
+  let a = row * 3u * w + i % w;
+  let b = (i / w) * 3u * w + i % w;
+";
+
+/// One time forward: the inputs of gates become the gates, and states what they are after it.
+pub fn train_gru() -> String {
+    let body = "  let r = 1.0 / (1.0 + exp(-(gates[a] + u[b])));
+  let z = 1.0 / (1.0 + exp(-(gates[a + w] + u[b + w])));
+  let m = u[b + 2u * w] + bias[i % w];
+  let n = 1.0 - 2.0 / (1.0 + exp(2.0 * clamp(gates[a + 2u * w] + r * m, -15.0, 15.0)));
+  let h = state[i];
+  let next = (1.0 - z) * n + z * h;
+  gates[a] = r;
+  gates[a + w] = z;
+  gates[a + 2u * w] = n;
+  inner[at] = m;
+  before[at] = h;
+  after[at] = next;
+  state[i] = next;";
+    let buffers = ["u", "bias", "*gates", "*inner", "*state", "*before", "*after"];
+    text("train_gru", &["width", "first"], &buffers, &format!("{CELL}{body}"))
+}
+
+/// One time back: gates become gradients of their inputs, `du` and `here` get those of h·U, and `carried` what goes
+/// straight through to the state before.
+pub fn train_gru_back() -> String {
+    let body = "  let r = gates[a];
+  let z = gates[a + w];
+  let n = gates[a + 2u * w];
+  let dh = dafter[at] + carried[i];
+  let dn = dh * (1.0 - z) * (1.0 - n * n);
+  let dz = dh * (before[at] - n) * z * (1.0 - z);
+  let dr = dn * inner[at] * r * (1.0 - r);
+  gates[a] = dr;
+  gates[a + w] = dz;
+  gates[a + 2u * w] = dn;
+  du[a] = dr;
+  du[a + w] = dz;
+  du[a + 2u * w] = dn * r;
+  here[b] = dr;
+  here[b + w] = dz;
+  here[b + 2u * w] = dn * r;
+  carried[i] = dh * z;";
+    let buffers = ["inner", "before", "dafter", "*gates", "*carried", "*du", "*here"];
+    text("train_gru_back", &["width", "first"], &buffers, &format!("{CELL}{body}"))
 }

@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use expert::elsewhere::Gradient;
-use expert::model::{Mode, Model, Slice, Spec, TransformerShape};
+use expert::model::{GruShape, Mode, Model, Slice, TransformerShape};
 use expert::watch::Unwatched;
 use gpu::accelerator::Accelerator;
 use gpu::engine::Engine;
-use gpu::train::{Job, gradient, slice};
+use gpu::train::{Architecture, Job, gradient, slice};
 use gpu::watch::Watch;
 
 /// A text in which something can be learnt.
@@ -33,8 +33,12 @@ impl Gradient for Overheard {
     }
 }
 
-fn shape(width: usize, layers: usize, heads: usize, context: usize) -> TransformerShape {
-    TransformerShape { width, layers, heads, context, mode: Mode::Fast }
+pub fn transformer(width: usize, layers: usize, heads: usize, context: usize) -> Architecture {
+    TransformerShape { width, layers, heads, context, mode: Mode::Fast }.into()
+}
+
+pub fn gru(embedding: usize, width: usize, context: usize) -> Architecture {
+    GruShape { embedding, width, context, mode: Mode::Fast }.into()
 }
 
 fn one_step(steps: u64) -> Slice {
@@ -42,21 +46,20 @@ fn one_step(steps: u64) -> Slice {
 }
 
 /// Central differences along each tensor's gradient, on the device itself and in its own rounding.
-pub fn gradients<E: Engine>(id: &str, device: &mut Accelerator<E>, shapes: &[(usize, usize, usize, usize)]) {
-    for &(width, layers, heads, context) in shapes {
-        let shape = shape(width, layers, heads, context);
+pub fn gradients<E: Engine>(id: &str, device: &mut Accelerator<E>, networks: &[Architecture]) {
+    for &network in networks {
         let overheard = Arc::new(Overheard::default());
-        let model = Model::trained_elsewhere(Spec::Transformer(shape), 3, overheard.clone()).unwrap();
+        let model = Model::trained_elsewhere(network.into(), 3, overheard.clone()).unwrap();
         model.set_text(&text()).unwrap();
         let layout = model.layout().unwrap();
         model.train(&one_step(1), &Unwatched).unwrap();
         let (mut weights, windows) = overheard.0.lock().unwrap().take().unwrap();
-        // Gains that differ, so that each one's place matters.
+        // Gains and biases that differ, so that each one's place matters.
         weights.iter_mut().enumerate().for_each(|(i, w)| *w += ((i * 37 % 101) as f32 - 50.0) / 2_000.0);
         let windows: Vec<&[u8]> = windows.iter().map(Vec::as_slice).collect();
         let mut run = |weights: &[f32]| {
             let mut sum = vec![0.0; weights.len()];
-            let loss = gradient(device, (&shape, &layout, weights), &windows, &mut sum, &Watch::idle()).unwrap();
+            let loss = gradient(device, (&network, &layout, weights), &windows, &mut sum, &Watch::idle()).unwrap();
             (loss, sum)
         };
         let (loss, own) = run(&weights);
@@ -86,22 +89,16 @@ pub fn gradients<E: Engine>(id: &str, device: &mut Accelerator<E>, shapes: &[(us
             let (above, below) = (run(&moved(by)).0, run(&moved(-by)).0);
             let slope = (above - below) / (2.0 * by);
             let error = (slope / length.powi(2) - 1.0).abs();
-            assert!(
-                error < 0.03,
-                "{id} {width}x{layers}x{heads}: {}: slope {slope}, expected {}",
-                tensor.name,
-                length.powi(2)
-            );
+            assert!(error < 0.03, "{id} {network:?}: {}: slope {slope}, expected {}", tensor.name, length.powi(2));
         }
     }
 }
 
 /// The device against the CPU: loss and weights after a few steps.
-pub fn learning<E: Engine>(id: &str, device: &mut Accelerator<E>, steps: u64) {
-    let shape = shape(32, 2, 4, 48);
-    let cpu = Model::new(Spec::Transformer(shape), 7).unwrap();
+pub fn learning<E: Engine>(id: &str, device: &mut Accelerator<E>, architecture: Architecture, steps: u64) {
+    let cpu = Model::new(architecture.into(), 7).unwrap();
     cpu.set_text(&text()).unwrap();
-    let job = Job { shape, seed: 7, steps, total_steps: 40, budget: Duration::from_mins(10) };
+    let job = Job { architecture, seed: 7, steps, total_steps: 40, budget: Duration::from_mins(10) };
     let trained = slice(device, &job, (&[], &text()), &Watch::idle()).unwrap();
     let expected = cpu.train(&one_step(steps), &Unwatched).unwrap();
     assert_eq!((trained.report.steps, trained.report.bytes), (expected.steps, expected.bytes));
@@ -112,18 +109,18 @@ pub fn learning<E: Engine>(id: &str, device: &mut Accelerator<E>, steps: u64) {
     let next = slice(device, &job, (&trained.checkpoint, &text()), &Watch::idle()).unwrap();
     let expected = cpu.train(&one_step(1), &Unwatched).unwrap();
     assert!((next.report.loss - expected.loss).abs() < 5e-3, "{id}: {} for {}", next.report.loss, expected.loss);
-    let loaded = Model::new(Spec::Transformer(shape), 7).unwrap();
+    let loaded = Model::new(architecture.into(), 7).unwrap();
     loaded.load(&next.checkpoint).unwrap();
     assert_ne!(loaded.root(), [0; 32]);
     let again = slice(device, &job, (&trained.checkpoint, &text()), &Watch::idle()).unwrap();
     assert_eq!(again.checkpoint, next.checkpoint, "{id}: the same bits twice");
 }
 
-pub fn cancelled<E: Engine>(id: &str, device: &mut Accelerator<E>) {
+pub fn cancelled<E: Engine>(id: &str, device: &mut Accelerator<E>, architecture: Architecture) {
     let flag = Arc::new(AtomicBool::new(false));
     flag.store(true, Ordering::Relaxed);
     let watch = Watch::new(flag, Box::new(|_, _| ()));
-    let job = Job { shape: shape(32, 1, 2, 32), seed: 1, steps: 9, total_steps: 9, budget: Duration::from_mins(1) };
+    let job = Job { architecture, seed: 1, steps: 9, total_steps: 9, budget: Duration::from_mins(1) };
     let error = slice(device, &job, (&[], &text()), &watch).err().unwrap();
     assert_eq!(error.code(), "GPU_CANCELLED", "{id}");
 }
