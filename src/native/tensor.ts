@@ -11,6 +11,9 @@ export type TensorBinding = Pick<
   'Job' | 'tensorDevices' | 'tensorMatmulBf16' | 'tensorMatmulF16' | 'tensorMatmulF32' | 'tensorMatmulInt8'
 >
 
+/** How long short products may follow each other without a turn of the event loop. */
+const BREATHLESS_MS = 8
+
 /** `TensorCompute` by the addon. @throws NodeError TENSOR_SHAPE, TENSOR_DEVICE, NATIVE_ARGUMENT, NATIVE_CANCELLED */
 export function tensorCompute(binding: TensorBinding): TensorCompute {
   const kinds = {
@@ -19,6 +22,7 @@ export function tensorCompute(binding: TensorBinding): TensorCompute {
     bf16: { array: Uint16Array, matmul: binding.tensorMatmulBf16 },
     int8: { array: Int8Array, matmul: binding.tensorMatmulInt8 },
   } as const satisfies Record<Dtype, object>
+  const breath = breather()
   return {
     async devices() {
       try {
@@ -34,8 +38,33 @@ export function tensorCompute(binding: TensorBinding): TensorCompute {
       checkArray('b', b, array)
       type Multiply = (a: Factors[D], b: Factors[D], product: Binding.NativeProduct, job: Binding.Job) => Promise<Products[D]> | Products[D]
       const multiply = matmul as unknown as Multiply
-      return await long(new binding.Job(), options, async (job) => await multiply(a, b, product, job))
+      return await long(new binding.Job(), options, async (job) => {
+        const given = multiply(a, b, product, job)
+        if (given instanceof Promise) return await given
+        await breath()
+        return given
+      })
     },
+  }
+}
+
+/**
+ * Waits for a turn of the event loop when there was none for a while. Short products are at hand at once, so a caller that awaits one after
+ * another would otherwise hold up everything else, and also the memory of earlier products: it is given back in such turns.
+ */
+function breather(): () => Promise<void> | undefined {
+  let turn: Promise<void> | undefined
+  let end = 0
+  return () => {
+    if (turn !== undefined) return performance.now() < end ? undefined : turn
+    end = performance.now() + BREATHLESS_MS
+    turn = new Promise((resolve) => {
+      setImmediate(() => {
+        turn = undefined
+        resolve()
+      })
+    })
+    return undefined
   }
 }
 

@@ -9,6 +9,7 @@ use tensor::devices::devices;
 use tensor::error::Error as TensorError;
 use tensor::matmul::Mode;
 use tensor::product::{Control, Factors, Prepared, Product};
+use tensor::results::keep;
 use tensor::shape::Shape;
 
 use crate::failure::Failure;
@@ -112,6 +113,22 @@ pub fn tensor_matmul_int8<'env>(
     matmul(env, &Factors::Int8(&a, &b), &product, job)
 }
 
+/// An array over the memory of a product, kept for later products once JavaScript is done with it.
+#[allow(unsafe_code)] // JavaScript is handed the memory of a vector
+fn floats(mut c: Vec<f32>) -> Float32Array {
+    let (place, length) = (c.as_mut_ptr(), c.len());
+    // SAFETY: the closure owns the vector, which stays where it is and untouched until V8 gives the memory back.
+    unsafe { Float32Array::with_external_data(place, length, move |_, _| keep(Product::F32(c))) }
+}
+
+/// `floats` of whole numbers.
+#[allow(unsafe_code)] // as in `floats`
+fn wholes(mut c: Vec<i32>) -> Int32Array {
+    let (place, length) = (c.as_mut_ptr(), c.len());
+    // SAFETY: as in `floats`.
+    unsafe { Int32Array::with_external_data(place, length, move |_, _| keep(Product::I32(c))) }
+}
+
 /// The factors are packed here, while the JavaScript thread waits: the one pass over them that any copy would take, and later
 /// changes of the caller's memory change nothing.
 fn matmul<'env>(env: &'env Env, factors: &Factors, product: &NativeProduct, job: &Job) -> Result<Answer<'env>> {
@@ -133,15 +150,15 @@ fn matmul<'env>(env: &'env Env, factors: &Factors, product: &NativeProduct, job:
     if prepared.is_short() {
         let control = Control { cancelled: &shared.cancelled, done: &shared.done };
         return Ok(match prepared.run(&control).map_err(Failure::from)? {
-            Product::F32(c) => Either3::B(Float32Array::from(c)),
-            Product::I32(c) => Either3::C(Int32Array::from(c)),
+            Product::F32(c) => Either3::B(floats(c)),
+            Product::I32(c) => Either3::C(wholes(c)),
         });
     }
     let work = promise(env, Lane::High, move || {
         let control = Control { cancelled: &shared.cancelled, done: &shared.done };
         Ok(match prepared.run(&control)? {
-            Product::F32(c) => Either::A(Float32Array::from(c)),
-            Product::I32(c) => Either::B(Int32Array::from(c)),
+            Product::F32(c) => Either::A(floats(c)),
+            Product::I32(c) => Either::B(wholes(c)),
         })
     })?;
     Ok(Either3::A(work))

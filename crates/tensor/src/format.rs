@@ -1,8 +1,9 @@
 //! How elements of each dtype lie in the 32-bit words that the tiles read: one number, two neighbours in k, or four.
 use crate::product::Product;
+use crate::results::Word;
 
 /// What sums are made of.
-pub(crate) trait Number: Copy + Default + Send + Sync + 'static {
+pub(crate) trait Number: Word + Default + Send + Sync + 'static {
     /// self + x·y, rounded twice where it is rounded at all.
     #[must_use]
     fn plus_product(self, x: Self, y: Self) -> Self;

@@ -25,6 +25,7 @@ mod pack;
 #[allow(unsafe_code)] // tiles read panels by pointer
 mod portable;
 pub mod product;
+pub mod results;
 pub mod shape;
 mod share;
 #[allow(unsafe_code)] // tiles are called with a promise

@@ -19,9 +19,10 @@ use crate::direct::Direct;
 use crate::error::Error;
 use crate::format::{BrainWide, Format, HalfWide, Number, Single};
 use crate::matmul::{Into, Mode};
-use crate::memory::{Words, in_large_pages};
+use crate::memory::Words;
 use crate::pack::{Layout, corrections, pack};
 use crate::portable;
+use crate::results::room;
 use crate::shape::Shape;
 use crate::share::share;
 use crate::tile::Kernel;
@@ -37,8 +38,8 @@ const PARTS: usize = 4;
 /// Multiply-adds, and elements of all matrices, of a short product.
 const SHORT_WORK_MAX: u64 = 1 << 27;
 const SHORT_ELEMENTS_MAX: usize = 1 << 20;
-/// Words of a piece that one thread packs at a time: 128 KiB.
-const PIECE: usize = 1 << 15;
+/// Words of a piece that one thread packs at a time: 64 KiB.
+const PIECE: usize = 1 << 14;
 /// Words below which packing wakes nobody.
 const PACK_ALONE: usize = 1 << 16;
 /// Packing may take this many times the words that the factors have elements; tiny matrices are multiplied unpacked.
@@ -318,8 +319,7 @@ impl<K: Kernel> Work for Packed<K> {
         let wanted = if threads == 1 { 1 } else { (threads * PARTS).div_ceil(shape.batch) };
         let (rows, columns) = grid(*left, *right, wanted);
         let length = shape.batch * shape.m * shape.n;
-        let mut c = Vec::<K::Sum>::with_capacity(length);
-        in_large_pages(c.as_mut_ptr().cast(), length * size_of::<K::Sum>());
+        let mut c = room::<K::Sum>(length);
         let target = Target { c: c.as_mut_ptr(), stride: shape.n };
         let tasks = shape.batch * rows * columns;
         let task = |task: usize| {
