@@ -1,6 +1,6 @@
 /**
  * `node --expose-gc test/e2e/addon-memory.ts --calls 100000`: calls every export of the addon so often and prints, per export,
- * how resident memory grew; exits 1 where one grew by more than 1 KiB per 1,000 calls beyond the noise of the heap.
+ * how resident memory grew; exits 1 where one grew by more than 1 KiB per 1,000 calls beyond the noise of the heap, in every block.
  */
 import { parseArgs } from 'node:util'
 import { addonCalls } from '../support/addon-calls.ts'
@@ -40,16 +40,24 @@ async function resident(): Promise<number> {
   return least
 }
 
+/** Blocks of calls that are looked at while memory grows. */
+const BLOCKS = 6
+const limit = NOISE + SLOPE * asked
 const grown: Record<string, number> = {}
 for (const [name, call] of Object.entries(addonCalls())) {
   const calls = Math.ceil(asked / (slow.get(name) ?? 1))
   if (values.only !== undefined && name !== values.only) continue
-  // As often before as between the two looks: pools and the heap find their size first.
+  // As often before as between two looks: pools and the heap find their size first.
   await repeat(call, calls)
-  const before = await resident()
-  await repeat(call, calls)
-  grown[name] = (await resident()) - before
+  // What leaks grows in every block of calls; what finds its size late does not.
+  let least = Number.POSITIVE_INFINITY
+  for (let block = 0; block < BLOCKS && least > limit; block++) {
+    const before = await resident()
+    await repeat(call, calls)
+    least = Math.min(least, (await resident()) - before)
+  }
+  grown[name] = least
 }
-const leaking = Object.keys(grown).filter((name) => (grown[name] ?? 0) > NOISE + SLOPE * asked)
+const leaking = Object.keys(grown).filter((name) => (grown[name] ?? 0) > limit)
 console.log(JSON.stringify({ suite: 'addon memory', exports: Object.keys(grown).length, calls: asked, leaking, grown }))
 process.exitCode = leaking.length === 0 && Object.keys(grown).length > 0 ? 0 : 1
