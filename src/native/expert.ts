@@ -1,6 +1,7 @@
 /** The models of `crates/expert` as `ExpertCompute`: arguments checked and copied there, failures as `NodeError`. */
 import type { ExpertCompute, LongCall, Model, ModelSpec, ModelStream } from '../protocol/ports/compute.ts'
 import type * as Binding from './binding.js'
+import { NodeError } from '../protocol/errors.ts'
 import { call, long, nativeError } from './errors.ts'
 
 /** The part of the addon that this facade needs. */
@@ -17,6 +18,8 @@ export function expertCompute(binding: ExpertBinding): ExpertCompute {
 
 /** The addon has no word `match`, which is a keyword there. */
 function nativeSpec(spec: ModelSpec): Binding.NativeModelSpec {
+  if ((spec.kind === 'transformer' || spec.kind === 'gru') && (spec.device ?? 'cpu') !== 'cpu')
+    throw new NodeError('EXPERT_SPEC', { detail: `the addon trains on the CPU alone, not on ${spec.device}` })
   if (spec.kind !== 'order') return spec
   const { match, ...rest } = spec
   return { ...rest, matching: match }

@@ -20,3 +20,6 @@ export const realProgram = (script: Pick<FakeScript, 'calls'> = {}): GpuProgram 
   command: REAL,
   env: { ...process.env, TAUMESH_GPU_FAKE: JSON.stringify(script) },
 })
+
+/** The real program with the devices of this machine, software renderers included. */
+export const realDevices: GpuProgram = { command: REAL, env: { ...process.env, TAUMESH_GPU_SOFTWARE: '1' } }

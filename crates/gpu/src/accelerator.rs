@@ -9,6 +9,7 @@ use crate::host;
 use crate::pace::Pace;
 use crate::request::{Heads, Search};
 use crate::shape::{Dtype, Shape};
+use crate::train::{self, Job, Trained};
 use crate::watch::Watch;
 
 pub struct Accelerator<E: Engine> {
@@ -125,5 +126,9 @@ impl<E: Engine> Device for Accelerator<E> {
             return Err(Error::Shape(format!("this device has no products of {}", shape.dtype.name())));
         }
         self.product(shape, a, b, watch)
+    }
+
+    fn train(&mut self, job: &Job, checkpoint: &[u8], text: &[u8], watch: &Watch) -> Result<Trained, Error> {
+        train::slice(self, job, (checkpoint, text), watch)
     }
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 use crate::error::Error;
 use crate::request::{Heads, Search};
 use crate::shape::Shape;
+use crate::train::{Job, Trained};
 use crate::watch::Watch;
 
 /// One row of `taumesh devices`, in the form of the port's `DeviceInfo`.
@@ -62,6 +63,12 @@ pub trait Device {
     /// # Errors
     /// `Shape`, `Memory`, `Cancelled`, and what the driver says.
     fn matmul(&mut self, shape: &Shape, a: &[u8], b: &[u8], watch: &Watch) -> Result<Vec<u8>, Error>;
+
+    /// Trains one slice from a checkpoint, which may be empty, on a text; see [`crate::train`].
+    ///
+    /// # Errors
+    /// `Request` for what the trainer refuses, `Memory`, `Cancelled`, and what the driver says.
+    fn train(&mut self, job: &Job, checkpoint: &[u8], text: &[u8], watch: &Watch) -> Result<Trained, Error>;
 }
 
 /// Opens a device in the thread that will use it.

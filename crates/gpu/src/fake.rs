@@ -1,8 +1,11 @@
 //! A device that is none, for tests without any GPU: `TAUMESH_GPU_FAKE` describes it, and then it is the only one listed.
 //! It computes on the CPU and can be told to misbehave at chosen calls (jobs, counted from 0):
 //! `{"calls":[{"at":2,"do":"fail"},{"from":5,"do":"hang"}]}`; an empty object behaves well.
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
+use std::time::Duration;
 
+use expert::model::{Model, Slice};
 use serde::Deserialize;
 
 use crate::device::{Device, DeviceInfo, Found, Listing};
@@ -10,6 +13,7 @@ use crate::error::Error;
 use crate::host;
 use crate::request::{Heads, Search};
 use crate::shape::Shape;
+use crate::train::{Job, Trained, whole_steps};
 use crate::watch::Watch;
 
 /// Nonces between two looks at the watch: 4 ms.
@@ -84,7 +88,7 @@ impl Script {
         };
         let usable = info.usable;
         // The count of calls outlives a device that is opened again.
-        let calls = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
+        let calls = std::sync::Arc::new(AtomicU64::new(0));
         let open = move || -> Result<Box<dyn Device>, Error> {
             Ok(Box::new(Fake { script: self.clone(), calls: calls.clone() }))
         };
@@ -94,13 +98,13 @@ impl Script {
 
 struct Fake {
     script: Script,
-    calls: std::sync::Arc<std::sync::atomic::AtomicU64>,
+    calls: std::sync::Arc<AtomicU64>,
 }
 
 impl Fake {
     /// Counts a call and misbehaves; true when its answer shall be wrong.
     fn call(&self) -> Result<bool, Error> {
-        let index = self.calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let index = self.calls.fetch_add(1, Ordering::Relaxed);
         let due = |call: &&Call| call.at == Some(index) || call.from.is_some_and(|from| index >= from);
         match self.script.calls.iter().find(due).map(|call| call.r#do) {
             None => Ok(false),
@@ -167,5 +171,65 @@ impl Device for Fake {
             *byte ^= 0x41;
         }
         Ok(out)
+    }
+
+    fn train(&mut self, job: &Job, checkpoint: &[u8], text: &[u8], watch: &Watch) -> Result<Trained, Error> {
+        let wrong = self.call()?;
+        let refused = |error: expert::error::Error| match error {
+            expert::error::Error::Cancelled => Error::Cancelled,
+            error => Error::Request(error.to_string()),
+        };
+        let model = Model::new(job.architecture.into(), job.seed).map_err(refused)?;
+        if !checkpoint.is_empty() {
+            model.load(checkpoint).map_err(refused)?;
+        }
+        model.set_text(text).map_err(refused)?;
+        let slice = Slice { steps: job.steps, budget: job.budget, total_steps: job.total_steps };
+        let (bridge, sizes) = (Bridge::default(), (text.len(), job.architecture.context()));
+        let report = thread::scope(|scope| {
+            let training = scope.spawn(|| whole_steps(&model, &slice, sizes, &bridge));
+            while !training.is_finished() {
+                thread::park_timeout(LOOK);
+                if watch.step(bridge.done.load(Ordering::Relaxed), job.steps).is_err() {
+                    bridge.cancelled.store(true, Ordering::Relaxed);
+                }
+            }
+            training.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        });
+        let report = report.map_err(refused)?;
+        let mut checkpoint = model.save(false).map_err(refused)?;
+        if wrong {
+            spoil(&mut checkpoint);
+        }
+        Ok(Trained { report, checkpoint })
+    }
+}
+
+/// Between two looks whether the training has ended.
+const LOOK: Duration = Duration::from_millis(2);
+
+/// The watch of a job for the thread that trains.
+#[derive(Default)]
+struct Bridge {
+    cancelled: AtomicBool,
+    done: AtomicU64,
+}
+
+impl expert::watch::Watch for Bridge {
+    fn cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
+    }
+
+    fn progress(&self, done: u64, _: u64) {
+        self.done.store(done, Ordering::Relaxed);
+    }
+}
+
+/// Makes one weight another: the numbers begin behind the header and its length, and the first are weights.
+fn spoil(checkpoint: &mut [u8]) {
+    let header = checkpoint.first_chunk::<8>().map_or(0, |length| u64::from_le_bytes(*length));
+    let numbers = usize::try_from(header).ok().and_then(|header| checkpoint.get_mut(header.saturating_add(8)..));
+    if let Some(first) = numbers.and_then(|numbers| numbers.first_chunk_mut::<4>()) {
+        *first = (f32::from_le_bytes(*first) + 1.0).to_le_bytes();
     }
 }

@@ -1,12 +1,18 @@
 //! What the other side may ask: headers are decoded strictly, unknown and missing fields are refused.
+use std::time::Duration;
+
+use expert::model::{CHECKPOINT_BYTES_MAX, GruShape, Mode, TEXT_BYTES_MAX, TransformerShape};
 use serde::de::{Deserializer, Error as _, Visitor};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::shape::{Dtype, Shape};
+use crate::train;
 
 /// Nonces of one `seal.heads`.
 pub const HEADS_MAX: u64 = 1_000_000;
+/// No slice of training runs longer than an hour.
+const BUDGET_MS_MAX: u64 = 3_600_000;
 
 /// A number of 64 bits: a JSON integer, or its decimal digits as text (JavaScript's numbers are too short).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,6 +111,37 @@ enum Header {
         #[serde(default)]
         transpose_b: bool,
     },
+    #[serde(rename_all = "camelCase")]
+    Train {
+        id: u32,
+        device: String,
+        model: Architecture,
+        seed: Decimal,
+        steps: u32,
+        total_steps: u32,
+        budget_ms: u64,
+        checkpoint: usize,
+    },
+}
+
+/// The model of a `train`, with the sizes of its kind.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+enum Architecture {
+    Transformer { width: usize, layers: usize, heads: usize, context: usize },
+    Gru { embedding: usize, width: usize, context: usize },
+}
+
+impl From<Architecture> for train::Architecture {
+    fn from(model: Architecture) -> Self {
+        let mode = Mode::Fast;
+        match model {
+            Architecture::Transformer { width, layers, heads, context } => {
+                TransformerShape { width, layers, heads, context, mode }.into()
+            }
+            Architecture::Gru { embedding, width, context } => GruShape { embedding, width, context, mode }.into(),
+        }
+    }
 }
 
 fn one() -> usize {
@@ -128,12 +165,21 @@ pub struct Heads {
     pub count: u64,
 }
 
+/// A slice of training; the payload is the checkpoint and after it the text.
+#[derive(Debug, Clone, Copy)]
+pub struct Training {
+    pub job: train::Job,
+    /// Bytes of the checkpoint.
+    pub checkpoint: usize,
+}
+
 /// Work for a device.
 #[derive(Debug, Clone, Copy)]
 pub enum Job {
     Search(Search),
     Heads(Heads),
     Matmul(Shape),
+    Train(Training),
 }
 
 #[derive(Debug)]
@@ -175,10 +221,7 @@ impl Request {
         if id == 0 && !matches!(op, Op::Cancel(_)) {
             return Err((0, Error::Request(String::from("an id is at least 1"))));
         }
-        let expected = op.payload().map_err(|error| (id, error))?;
-        if expected != payload {
-            return Err((id, Error::Request(format!("{payload} bytes of payload, {expected} expected"))));
-        }
+        op.check(payload).map_err(|error| (id, error))?;
         Ok(Self { id, op })
     }
 }
@@ -202,20 +245,51 @@ impl Header {
                 let shape = Shape { dtype, m, k, n, batch, transpose_a, transpose_b };
                 (id, Op::Work { device, job: Job::Matmul(shape) })
             }
+            Self::Train { id, device, model, seed, steps, total_steps, budget_ms, checkpoint } => {
+                let job = train::Job {
+                    architecture: model.into(),
+                    seed: seed.0,
+                    steps: u64::from(steps),
+                    total_steps: u64::from(total_steps),
+                    budget: Duration::from_millis(budget_ms.min(BUDGET_MS_MAX)),
+                };
+                (id, Op::Work { device, job: Job::Train(Training { job, checkpoint }) })
+            }
         }
     }
 }
 
 impl Op {
-    /// Bytes of payload that belong to it.
-    fn payload(&self) -> Result<usize, Error> {
-        match self {
-            Self::Work { job: Job::Matmul(shape), .. } => shape.sizes().map(|(a, b, _)| a + b),
+    /// Whether `payload` bytes may come with it.
+    fn check(&self, payload: usize) -> Result<(), Error> {
+        let expected = match self {
+            Self::Work { job: Job::Matmul(shape), .. } => shape.sizes().map(|(a, b, _)| a + b)?,
             Self::Work { job: Job::Heads(heads), .. } if heads.count > HEADS_MAX => {
-                Err(Error::Request(format!("{} nonces, at most {HEADS_MAX}", heads.count)))
+                return Err(Error::Request(format!("{} nonces, at most {HEADS_MAX}", heads.count)));
             }
-            _ => Ok(0),
+            Self::Work { job: Job::Train(training), .. } => return training.check(payload),
+            _ => 0,
+        };
+        if expected == payload {
+            return Ok(());
         }
+        Err(Error::Request(format!("{payload} bytes of payload, {expected} expected")))
+    }
+}
+
+impl Training {
+    fn check(&self, payload: usize) -> Result<(), Error> {
+        let refuse = |text: String| Err(Error::Request(text));
+        let Some(text) = payload.checked_sub(self.checkpoint) else {
+            return refuse(format!("{payload} bytes of payload, {} of them a checkpoint", self.checkpoint));
+        };
+        if self.checkpoint > CHECKPOINT_BYTES_MAX {
+            return refuse(format!("a checkpoint has {CHECKPOINT_BYTES_MAX} bytes at most"));
+        }
+        if text > TEXT_BYTES_MAX {
+            return refuse(format!("a text has {TEXT_BYTES_MAX} bytes at most"));
+        }
+        Ok(())
     }
 }
 
@@ -270,6 +344,32 @@ mod tests {
         assert_eq!(refused(&many), (6, "GPU_REQUEST"));
         let short = format!(r#"{{"id":6,"op":"seal.heads","device":"d","inner":"{}","start":0,"count":1}}"#, "a0");
         assert_eq!(refused(&short), (6, "GPU_REQUEST"));
+    }
+
+    #[test]
+    fn a_slice_of_training_comes_with_its_checkpoint_and_a_text_within_their_limits() {
+        let header = |checkpoint: usize| {
+            format!(
+                r#"{{"id":3,"op":"train","device":"x","model":{{"kind":"transformer","width":64,"layers":3,"heads":4,"context":256}},"seed":"18446744073709551615","steps":2,"totalSteps":9,"budgetMs":5000,"checkpoint":{checkpoint}}}"#
+            )
+        };
+        let Request { op: Op::Work { job: Job::Train(training), .. }, .. } =
+            Request::decode(header(10).as_bytes(), 13).unwrap()
+        else {
+            unreachable!()
+        };
+        let train::Job { seed, steps, total_steps, budget, .. } = training.job;
+        assert_eq!((seed, steps, total_steps, budget.as_secs(), training.checkpoint), (u64::MAX, 2, 9, 5, 10));
+        let decode = |checkpoint: usize, payload| Request::decode(header(checkpoint).as_bytes(), payload).map(drop);
+        assert!(decode(CHECKPOINT_BYTES_MAX, CHECKPOINT_BYTES_MAX + TEXT_BYTES_MAX).is_ok());
+        for (checkpoint, payload) in
+            [(11, 10), (CHECKPOINT_BYTES_MAX + 1, CHECKPOINT_BYTES_MAX + 1), (0, TEXT_BYTES_MAX + 1), (usize::MAX, 5)]
+        {
+            let (id, error) = decode(checkpoint, payload).unwrap_err();
+            assert_eq!((id, error.code()), (3, "GPU_REQUEST"), "{checkpoint} of {payload}");
+        }
+        assert_eq!(refused(&header(0).replace("\"steps\":2", "\"steps\":-2")), (3, "GPU_REQUEST"));
+        assert_eq!(refused(&header(0).replace("\"steps\":2,", "")), (3, "GPU_REQUEST"));
     }
 
     #[test]

@@ -9,12 +9,14 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use expert::model::Report;
 use serde_json::{Value, json};
 
 use crate::device::{Device, Listing, Open};
 use crate::error::Error;
 use crate::frame;
 use crate::request::{Decimal, Job, Op, Request};
+use crate::train::Trained;
 use crate::watch::Watch;
 
 /// Version of the frames and ops, told by `hello`.
@@ -261,6 +263,12 @@ fn perform(desk: &Arc<Desk>, device: &mut Option<Box<dyn Device>>, open: &Open, 
             let (a, b) = task.payload.split_at_checked(a).unwrap_or_default();
             let product = device.matmul(shape, a, b, &watch)?;
             Ok((json!({ "seconds": watch.busy_seconds() }), product))
+        }
+        Job::Train(training) => {
+            let (checkpoint, text) = task.payload.split_at_checked(training.checkpoint).unwrap_or_default();
+            let Trained { report, checkpoint } = device.train(&training.job, checkpoint, text, &watch)?;
+            let Report { steps, bytes, loss, seconds } = report;
+            Ok((json!({ "steps": steps, "bytes": bytes, "loss": loss, "seconds": seconds }), checkpoint))
         }
     }
 }

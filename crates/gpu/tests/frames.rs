@@ -3,6 +3,8 @@
 use std::io::Write;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+use expert::model::{Mode, Model, Slice, Spec, TransformerShape};
+use expert::watch::Unwatched;
 use gpu::frame;
 use serde_json::{Value, json};
 
@@ -173,4 +175,53 @@ fn an_unusable_device_gives_its_reason() {
     program.ask(&search(1, "1", "1"), &[]);
     let (answer, _) = program.answer();
     assert_eq!(answer["error"], json!({ "code": "GPU_DEVICE_UNUSABLE", "text": "no fan" }));
+}
+
+fn train(id: u32, steps: u32, checkpoint: usize) -> Value {
+    json!({
+        "id": id, "op": "train", "device": "fake:0",
+        "model": { "kind": "transformer", "width": 16, "layers": 1, "heads": 2, "context": 64 }, "seed": "5",
+        "steps": steps, "totalSteps": 20, "budgetMs": 600_000, "checkpoint": checkpoint,
+    })
+}
+
+#[test]
+fn slices_of_training_go_on_from_the_checkpoints_that_they_answer() {
+    let text = b"slices follow each other as if they were one. ".repeat(20);
+    let shape = TransformerShape { width: 16, layers: 1, heads: 2, context: 64, mode: Mode::Fast };
+    let model = Model::new(Spec::Transformer(shape), 5).unwrap();
+    model.set_text(&text).unwrap();
+    let mut program = Program::start(r#"{"calls":[{"at":3,"do":"wrong"}]}"#);
+    let mut checkpoint = Vec::new();
+    for (id, steps) in [(1, 2), (2, 1), (3, 3)] {
+        program.ask(&train(id, steps, checkpoint.len()), &[checkpoint, text.clone()].concat());
+        let (answer, payload) = program.answer();
+        let slice = Slice { steps: u64::from(steps), budget: std::time::Duration::from_mins(10), total_steps: 20 };
+        let report = model.train(&slice, &Unwatched).unwrap();
+        assert_eq!(payload, model.save(false).unwrap());
+        assert_eq!(answer["ok"]["steps"], report.steps);
+        assert_eq!(answer["ok"]["bytes"], report.bytes);
+        assert!((answer["ok"]["loss"].as_f64().unwrap() - report.loss).abs() < 1e-9);
+        checkpoint = payload;
+    }
+    program.ask(&train(4, 1, checkpoint.len()), &[checkpoint.clone(), text.clone()].concat());
+    let wrong = program.answer().1;
+    model.train(&Slice { steps: 1, budget: std::time::Duration::from_mins(10), total_steps: 20 }, &Unwatched).unwrap();
+    let right = model.save(false).unwrap();
+    let differing = wrong.iter().zip(&right).filter(|(one, other)| one != other).count();
+    assert!(wrong.len() == right.len() && (1..=4).contains(&differing), "{differing} bytes differ");
+    // A cut checkpoint, and no text.
+    program.ask(&train(5, 1, checkpoint.len() - 1), &checkpoint);
+    assert_eq!(program.answer().0["error"]["code"], "GPU_REQUEST");
+    program.ask(&train(6, 1, 0), &[]);
+    assert_eq!(program.answer().0["error"]["code"], "GPU_REQUEST");
+}
+
+#[test]
+fn training_is_cancelled_between_its_rounds() {
+    let mut program = Program::start("{}");
+    program.ask(&train(1, 4_000_000, 0), &b"without end ".repeat(50));
+    assert!(program.frame().0["progress"]["total"] == 4_000_000);
+    program.ask(&json!({ "op": "cancel", "cancel": 1 }), &[]);
+    assert_eq!(program.answer().0["error"]["code"], "GPU_CANCELLED");
 }

@@ -1,5 +1,6 @@
 /** The native functions with the GPUs beside the CPU. */
 import type { Compute } from '../../protocol/ports/compute.ts'
+import { expertWithDevices } from './expert.ts'
 import { gpuPow, type PowParts } from './pow.ts'
 import type { GpuSupervisor } from './supervisor.ts'
 import { gpuTensor, type TensorParts } from './tensor.ts'
@@ -15,6 +16,7 @@ export function gpuCompute(cpu: Compute, gpu: GpuSupervisor, { meets, product }:
   return {
     ...cpu,
     pow: gpuPow({ cpu: cpu.pow, gpu, ...(meets && { meets }) }),
+    expert: expertWithDevices(cpu.expert, gpu),
     tensor: gpuTensor({ cpu: cpu.tensor, gpu, ...(product && { check: product }) }),
   }
 }

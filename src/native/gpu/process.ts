@@ -24,6 +24,8 @@ export interface GpuRequest {
   payload?: readonly Uint8Array[]
   /** Bytes that the answer must carry; 0 when absent. */
   answerBytes?: number
+  /** Where only the answer tells its size: bytes that it may carry at most. */
+  answerBytesMost?: number
   /** How long it may go without progress. */
   quietMs: number
   signal?: AbortSignal | undefined
@@ -207,8 +209,8 @@ export class GpuProcess {
   /** Bytes of payload that an answer with this header may carry. */
   #due(header: Header): number {
     const answer = readAnswer(header)
-    const bytes = this.#find(answer).request.answerBytes ?? 0
-    return answer.kind === 'ok' ? bytes : 0
+    const { answerBytes = 0, answerBytesMost = answerBytes } = this.#find(answer).request
+    return answer.kind === 'ok' ? answerBytesMost : 0
   }
 
   #find({ id }: Answer): Outstanding {
@@ -229,7 +231,7 @@ export class GpuProcess {
       this.#drop(answer.id, one)?.settle(failure(one, answer))
     } else {
       const due = one.request.answerBytes ?? 0
-      if (payload.length !== due)
+      if (payload.length !== due && one.request.answerBytesMost === undefined)
         throw new NodeError('GPU_PROTOCOL', { detail: `a payload of ${payload.length} bytes where ${due} are due` })
       this.#drop(answer.id, one)?.settle({ ok: answer.ok, payload })
     }

@@ -247,8 +247,9 @@ export interface MixtureReport {
 /** `exact`: the same bits on every CPU (native.md, Tensors), at about a third of the speed. */
 export type ModelSpec =
   | { kind: 'order'; order: number; match: boolean }
-  | { kind: 'transformer'; width: number; layers: number; heads: number; context: number; exact?: boolean }
-  | { kind: 'gru'; embedding: number; width: number; context: number; exact?: boolean }
+  /** `device`: the id of a GPU that trains it (default `cpu`); all else is done on the CPU. Not with `exact`. */
+  | { kind: 'transformer'; width: number; layers: number; heads: number; context: number; exact?: boolean; device?: string }
+  | { kind: 'gru'; embedding: number; width: number; context: number; exact?: boolean; device?: string }
   /** The public fallback p0 (2.5), from its artefact. */
   | { kind: 'fallback'; artefact: Uint8Array }
 
@@ -268,6 +269,9 @@ export interface Model {
   /**
    * Trains until `steps` more steps are done or `budgetMs` is over. `totalSteps` shapes the rate schedule. Low priority.
    * A step may spread over slices: the shortest slice processes a part of a batch, and reports 0 steps until one is done.
+   * A device finishes the step that the budget ends in; a slice that it loses, or gets wrong, is trained on the CPU, and
+   * one that is cancelled there leaves the model as it was.
+   * @throws NodeError GPU_UNAVAILABLE where the machine has no such device
    */
   train(slice: { steps: number; budgetMs: number; totalSteps: number }, options?: LongCall): Promise<TrainReport>
   /** For each context c and its `from`: leaf codes of positions from..c.length (byte t given c_<t): (c.length-from+1)·256 bytes. */

@@ -15,6 +15,16 @@ pub enum Architecture {
     Gru(GruShape),
 }
 
+impl Architecture {
+    /// Bytes of one window of training.
+    pub fn context(&self) -> usize {
+        match self {
+            Self::Transformer(shape) => shape.context,
+            Self::Gru(shape) => shape.context,
+        }
+    }
+}
+
 impl From<TransformerShape> for Architecture {
     fn from(shape: TransformerShape) -> Self {
         Self::Transformer(shape)

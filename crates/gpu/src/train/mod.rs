@@ -7,6 +7,8 @@ mod slice;
 mod steps;
 mod transformer;
 mod weights;
+mod whole;
 
 pub use architecture::{Architecture, gradient};
 pub use slice::{Job, Trained, slice};
+pub use whole::whole_steps;

@@ -9,12 +9,14 @@ use expert::model::{Model, Report, Slice};
 use expert::watch::Watch as Asked;
 
 use super::architecture::{self, Architecture};
+use super::whole::whole_steps;
 use crate::accelerator::Accelerator;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::watch::Watch;
 
 /// What to train, and how much.
+#[derive(Debug, Clone, Copy)]
 pub struct Job {
     pub architecture: Architecture,
     pub seed: u64,
@@ -63,7 +65,7 @@ impl Asked for Unwatched {
     fn progress(&self, _: u64, _: u64) {}
 }
 
-/// Trains from `checkpoint` (empty: from the seed's own weights) on `text`.
+/// Trains from `checkpoint` (empty: from the seed's own weights) on `text`, in whole steps: at least one if any is asked for.
 ///
 /// # Errors
 /// `Request` for what the trainer refuses, `Cancelled`, `Memory`, and what the driver says.
@@ -88,7 +90,7 @@ pub fn slice<E: Engine>(
         let (done, finished) = channel();
         let (model, slice) = (&model, &slice);
         scope.spawn(move || {
-            let result = model.train(slice, &Unwatched);
+            let result = whole_steps(model, slice, (text.len(), job.architecture.context()), &Unwatched);
             // Whoever waits for questions is woken by it, if by nothing else.
             let _ = done.send(result);
         });
