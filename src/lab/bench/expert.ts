@@ -1,26 +1,37 @@
 /** The nano transformer: training (T = 256, batch 32), scoring of given bytes, generation from one stream with its cache. */
 import { availableParallelism } from 'node:os'
 import { utf8 } from '../../protocol/bytes.ts'
-import type { Model } from '../../protocol/ports/compute.ts'
+import type { LongCall, Model } from '../../protocol/ports/compute.ts'
 import { exactModel } from './exact-model.ts'
-import { demand, figure, time, type BenchContext, type Found, type Subject } from './measure.ts'
+import { demand, figure, onDevice, time, type BenchContext, type Found, type Subject } from './measure.ts'
 
 const CONTEXT = 256
 const BATCH = 32
 const GENERATED = 200
+const NANO = { kind: 'transformer', width: 64, layers: 3, heads: 4, context: CONTEXT } as const
 const TEXT = utf8('the quick brown fox jumps over the lazy dog and runs away; '.repeat(2_000))
 const slice = { steps: 1, budgetMs: 600_000, totalSteps: 1_000 }
 /** Steps after which the loss must have fallen. */
 const LEARNING_STEPS = 3
 
-async function train(context: BenchContext, nano: Model): Promise<Found> {
-  const before = await nano.train(slice)
+async function train(context: BenchContext, nano: Model, options: LongCall = {}, backend = where): Promise<Found> {
+  const before = await nano.train(slice, options)
   let after = before
-  for (let i = 0; i < LEARNING_STEPS; i++) after = await nano.train(slice)
+  for (let i = 0; i < LEARNING_STEPS; i++) after = await nano.train(slice, options)
   demand(after.loss < before.loss, 'training, whose loss did not fall')
-  const times = await time(context, async () => await nano.train(slice))
-  const metric = figure('expert.train', 'B/s', times, BATCH * CONTEXT, where)
+  const times = await time(context, async () => await nano.train(slice, options))
+  const metric = figure('expert.train', 'B/s', times, BATCH * CONTEXT, backend)
   return context.prove ? { metric, proof: await exactModel(context.compute.expert, context.seed) } : { metric }
+}
+
+/** Training on a GPU, copies there and back and the check of each slice included; all else is done on the CPU. */
+async function trainOn(context: BenchContext, device: string): Promise<Found> {
+  const model = context.compute.expert.model({ ...NANO, device }, 1n)
+  await model.setText(TEXT)
+  const { options, check } = onDevice(device, context.signal)
+  const found = await train(context, model, options, { backend: device, threads: 1 })
+  check()
+  return found
 }
 
 async function score(context: BenchContext, nano: Model): Promise<Found> {
@@ -58,8 +69,12 @@ async function generate(context: BenchContext, nano: Model): Promise<Found> {
 const where = { backend: 'cpu', threads: availableParallelism() }
 
 export const expert: Subject = async function* (context): AsyncGenerator<Found> {
-  if (context.backend?.includes(':') === true) return
-  const nano = context.compute.expert.model({ kind: 'transformer', width: 64, layers: 3, heads: 4, context: CONTEXT }, 1n)
+  if (context.backend?.includes(':') === true) {
+    context.onBegin('expert.train')
+    yield await trainOn(context, context.backend)
+    return
+  }
+  const nano = context.compute.expert.model(NANO, 1n)
   await nano.setText(TEXT)
   const parts = { 'expert.train': train, 'expert.score': score, 'expert.generate': generate }
   for (const [name, measure] of Object.entries(parts)) {
