@@ -61,7 +61,9 @@ async function solved(
   const target = { ...sealTarget(seed, backend), backend, threads }
   const guess = await search(pow, target, Math.min(0.5, seconds / 4), signal)
   const least = SEARCH_SECONDS_MIN[backend.includes(':') || backend === 'all' ? 'device' : 'cpu']
-  const difficulty = BigInt(Math.max(1, Math.floor((guess.hashes / guess.seconds) * Math.max(least, seconds / SOLUTIONS))))
+  // A stalled machine may not have told of any progress: then every seal is found at once, and counts for little.
+  const rate = guess.seconds > 0 ? guess.hashes / guess.seconds : 0
+  const difficulty = BigInt(Math.max(1, Math.floor(rate * Math.max(least, seconds / SOLUTIONS))))
   const windows: Searched[] = []
   const nonces: bigint[] = []
   const { options, check } = onDevice(backend, signal)
