@@ -33,7 +33,7 @@ export interface MinerParts {
   ledger: Ledger
   /** Bound to this miner's hotkey. */
   network: Pick<Network, 'addresses' | 'serve'>
-  pow: Pick<PowCompute, 'solve'>
+  pow: Pick<PowCompute, 'search'>
   mixture: Pick<MixtureCompute, 'claims' | 'commit' | 'paths' | 'decode' | 'ntdEncode'>
   /** Closed by who made it. */
   expert: Expert

@@ -1,18 +1,17 @@
 /**
- * Registers a neuron by proof of work: a seal over a block that may be two blocks old when it is applied, so a search
- * whose block has grown older than one begins again over the newest (nothing is lost: a search remembers nothing).
+ * Registers a neuron by proof of work: a seal over a block that may be two blocks old when it is applied. Each new block
+ * takes the place of the one searched over; the solver goes on without a restart (nothing is lost: no nonce is worth more
+ * than another).
  */
 import { fromHex } from '../../protocol/bytes.ts'
 import { errorText, errors, isErrorCode, NodeError } from '../../protocol/errors.ts'
 import type { Retry } from '../../protocol/errors.ts'
-import type { PowCompute, PowSolution } from '../../protocol/ports/compute.ts'
+import type { PowChallenge, PowCompute, PowSolution } from '../../protocol/ports/compute.ts'
 import type { Ledger, Market } from '../../protocol/ports/ledger.ts'
 import type { Log } from '../../protocol/ports/platform.ts'
 import type { ChainWatch, Tip } from '../chain-watch.ts'
 import type { Submit } from '../submit.ts'
 
-/** Age of the searched block that still leaves one block for the transaction to be applied in. */
-const SEARCH_AGE_BLOCKS_MAX = 1
 /** Longest pause between two attempts that the market refuses for now: one adjustment interval of the local network. */
 const PAUSE_BLOCKS_MAX = 20
 
@@ -25,7 +24,7 @@ export interface RegistrationOptions {
 }
 export interface RegistrationParts {
   ledger: Pick<Ledger, 'query'>
-  pow: Pick<PowCompute, 'solve'>
+  pow: Pick<PowCompute, 'search'>
   submit: Submit
   watch: Pick<ChainWatch, 'tip' | 'reached'>
   log: Log
@@ -94,31 +93,35 @@ async function attempt(
   }
 }
 
-/** Searches over the newest block, anew whenever it has grown too old. */
+/** Searches over the newest block, whichever that is: the tip and the seal over it. */
 async function search(
   { hotkey, threads }: RegistrationOptions,
   { pow, watch }: RegistrationParts,
   difficulty: bigint,
   signal: AbortSignal,
 ): Promise<{ tip: Tip; solution: PowSolution }> {
-  for (;;) {
-    const tip = watch.tip
-    const stop = new AbortController()
-    const either = AbortSignal.any([signal, stop.signal])
-    const aged = watch.reached(tip.height + SEARCH_AGE_BLOCKS_MAX + 1, either).then(
-      () => stop.abort(),
-      () => undefined,
-    )
-    try {
-      const challenge = { blockHash: fromHex(tip.hash), hotkey, difficulty, threads }
-      return { tip, solution: await pow.solve(challenge, { signal: either }) }
-    } catch (error) {
-      signal.throwIfAborted()
-      if (!stop.signal.aborted) throw error
-    } finally {
-      stop.abort()
-      await aged
+  const challengeOver = ({ hash }: Tip): PowChallenge => ({ blockHash: fromHex(hash), hotkey, difficulty, threads })
+  let { tip } = watch
+  const running = pow.search(challengeOver(tip), { signal })
+  const over = new AbortController()
+  const follow = async (): Promise<void> => {
+    for (;;) {
+      const next = await watch.reached(tip.height + 1, over.signal)
+      // Refused where a seal over the old block is found already; it stands.
+      if (!running.replace(challengeOver(next))) return
+      tip = next
     }
+  }
+  const following = follow().catch(() => undefined)
+  try {
+    const solution = await running.result
+    return { tip, solution }
+  } catch (error) {
+    signal.throwIfAborted()
+    throw error
+  } finally {
+    over.abort()
+    await following
   }
 }
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { toHex, utf8 } from '../../../../src/protocol/bytes.ts'
 import { decodeDescription, encodePredictRequest } from '../../../../src/protocol/expert-messages.ts'
-import type { LongCall, PowChallenge, PowSolution } from '../../../../src/protocol/ports/compute.ts'
+import type { PowCompute } from '../../../../src/protocol/ports/compute.ts'
 import { miner } from '../../../../src/roles/miner/miner.ts'
 import type { Miner, MinerInit } from '../../../../src/roles/miner/miner.ts'
 import { DirectHub } from '../../../support/direct-network.ts'
@@ -16,12 +16,11 @@ const signer = testSigner(1)
 const hotkey = toHex(signer.publicKey)
 const caller = testSigner(9).publicKey
 const text = utf8('the white whale and the black ship. '.repeat(10))
-const pow = {
-  solve: async (_challenge: PowChallenge, _options?: LongCall): Promise<PowSolution> => ({
-    nonce: 1n,
-    seal: new Uint8Array(32),
-    hashes: 10,
-    seconds: 0.1,
+const pow: Pick<PowCompute, 'search'> = {
+  search: (challenge) => ({
+    result: Promise.resolve({ nonce: 1n, seal: new Uint8Array(32), hashes: 10, seconds: 0.1, challenge }),
+    replace: () => false,
+    cancel: () => undefined,
   }),
 }
 let hub: DirectHub
