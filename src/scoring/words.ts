@@ -14,10 +14,17 @@ export const WORD_BYTES_MAX = 31
 /** Words of one type that a domain keeps as alternatives. */
 const POOL_WORDS_MAX = 4_096
 
-const isWordByte = (byte: number): boolean =>
-  byte >= 128 || (byte >= 48 && byte <= 57) || (byte >= 65 && byte <= 90) || (byte >= 97 && byte <= 122) || byte === 95 || byte === 36
-
 const isLower = (byte: number): boolean => byte >= 97 && byte <= 122
+
+/** What a byte is to a word, one bit each; 0 for those that stand between words. */
+const LOWER = 1
+const OTHER_ASCII = 2
+const NOT_ASCII = 4
+const kinds = Uint8Array.from({ length: 256 }, (_, byte) => {
+  if (byte >= 128) return NOT_ASCII
+  if (isLower(byte)) return LOWER
+  return /[A-Z0-9_$]/.test(String.fromCharCode(byte)) ? OTHER_ASCII : 0
+})
 
 function typeOf(text: string, before: readonly [number, number]): WordType | null {
   if (/^(1[5-9]|20)\d\d$/.test(text)) return 'year'
@@ -33,22 +40,22 @@ function typeOf(text: string, before: readonly [number, number]): WordType | nul
 
 /** The replaceable words of a text, in order. A word that touches either end is left out: its other half is unknown. */
 export function words(text: Uint8Array): Word[] {
+  const bytes = Buffer.from(text.buffer, text.byteOffset, text.length)
   const found: Word[] = []
-  let at = 0
-  while (at < text.length) {
-    if (!isWordByte(text[at] as number)) {
-      at++
-      continue
+  for (let at = 0; at < text.length; at++) {
+    const start = at
+    let seen = 0
+    for (; at < text.length; at++) {
+      const kind = kinds[text[at] as number] as number
+      if (kind === 0) break
+      seen |= kind
     }
-    let end = at
-    let ascii = true
-    while (end < text.length && isWordByte(text[end] as number)) ascii = (text[end++] as number) < 128 && ascii
-    if (ascii && at > 0 && end < text.length && end - at <= WORD_BYTES_MAX) {
-      const word = Buffer.from(text.subarray(at, end)).toString('latin1')
-      const type = typeOf(word, [text[at - 1] ?? 0, text[at - 2] ?? 0])
-      if (type !== null) found.push({ start: at, text: word, type })
-    }
-    at = end
+    // Small letters alone are no type's; that is nearly every word, so only the others are read.
+    if ((seen & (OTHER_ASCII | NOT_ASCII)) !== OTHER_ASCII) continue
+    if (start === 0 || at === text.length || at - start > WORD_BYTES_MAX) continue
+    const word = bytes.toString('latin1', start, at)
+    const type = typeOf(word, [text[start - 1] ?? 0, text[start - 2] ?? 0])
+    if (type !== null) found.push({ start, text: word, type })
   }
   return found
 }
