@@ -4,7 +4,6 @@ import { Option, type Command } from 'commander'
 import { trainBase } from '../lab/base.ts'
 import { prepareCorpus } from '../lab/corpus/prepare.ts'
 import { openCompute } from '../node/compute.ts'
-import { modulesFolder } from './corpus.ts'
 import { dataOption, integer, jsonOption } from './flags.ts'
 import { print } from './output.ts'
 import { progress } from './progress.ts'
@@ -32,7 +31,7 @@ export function baseCommand(program: Command): void {
     .addOption(jsonOption())
     .action(async ({ steps, seed, out, fast, data, json }: BaseCommandOptions) => {
       const compute = openCompute()
-      const corpus = await prepareCorpus({ dataFolder: data, modules: modulesFolder() }, compute)
+      const corpus = await prepareCorpus({ dataFolder: data }, compute)
       const bar = progress('training', steps)
       const onProgress = (done: number, loss: number): void => bar.update(done, `${loss.toFixed(2)} bits/byte`)
       const report = await trainBase(

@@ -1,14 +1,10 @@
 /** `taumesh corpus`: prepares the demonstration text of the local network. */
-import { join } from 'node:path'
 import type { Command } from 'commander'
 import { prepareCorpus } from '../lab/corpus/prepare.ts'
 import { openCompute } from '../node/compute.ts'
 import { dataOption, jsonOption } from './flags.ts'
 import { print, table } from './output.ts'
 import { progress } from './progress.ts'
-
-/** Where npm puts the packages that the text comes from. */
-export const modulesFolder = (): string => join(import.meta.dirname, '../../node_modules')
 
 export function corpusCommand(program: Command): void {
   program
@@ -19,10 +15,8 @@ export function corpusCommand(program: Command): void {
     .action(async ({ data, json }: { data: string; json?: boolean }) => {
       const bar = progress('preparing text', 8)
       let domain = 0
-      const summary = await prepareCorpus(
-        { dataFolder: data, modules: modulesFolder(), onDomain: (name) => bar.update(domain++, name) },
-        { expert: openCompute().expert },
-      )
+      const onDomain = (name: string): void => bar.update(domain++, name)
+      const summary = await prepareCorpus({ dataFolder: data, onDomain }, { expert: openCompute().expert })
       bar.stop()
       print(json, summary, () =>
         [

@@ -4,7 +4,6 @@ import { prepareCorpus } from '../lab/corpus/prepare.ts'
 import { mixtureExperiment } from '../lab/mixture.ts'
 import { openCompute } from '../node/compute.ts'
 import { dataOption, integer, jsonOption } from './flags.ts'
-import { modulesFolder } from './corpus.ts'
 import { print, table } from './output.ts'
 import { progress } from './progress.ts'
 
@@ -17,7 +16,7 @@ interface LabOptions {
 
 async function mixture({ size, seed, data, json }: LabOptions): Promise<void> {
   const compute = openCompute()
-  const corpus = await prepareCorpus({ dataFolder: data, modules: modulesFolder() }, compute)
+  const corpus = await prepareCorpus({ dataFolder: data }, compute)
   const bar = progress('training eight experts', size === 'mini' ? 2_000 : 6_000)
   const report = await mixtureExperiment(
     { dataFolder: data, corpus, size, seed, onProgress: (done, _total, note) => bar.update(done, note) },

@@ -18,7 +18,6 @@ import { genesisTemplate, type Genesis } from '../protocol/genesis.ts'
 import { genesisToJson } from '../protocol/genesis-json.ts'
 import { decodeSs58 } from '../protocol/ss58.ts'
 import { dataOption, integer } from './flags.ts'
-import { modulesFolder } from './corpus.ts'
 
 const VALIDATOR_STAKE = 100_000n * RAO_PER_TAU
 const USER_STAKE = 1_000n * RAO_PER_TAU
@@ -57,10 +56,7 @@ export async function setUpLocal(options: SetupOptions, say: (line: string) => v
   const { data } = options
   const compute = openCompute()
   mkdirSync(data, { recursive: true, mode: 0o700 })
-  const corpus = await prepareCorpus(
-    { dataFolder: data, modules: modulesFolder(), onDomain: (name) => say(`preparing text: ${name}`) },
-    compute,
-  )
+  const corpus = await prepareCorpus({ dataFolder: data, onDomain: (name) => say(`preparing text: ${name}`) }, compute)
   if (existsSync(join(data, PLAN_FILE))) return
   say('making keys and genesis')
   // Without a plan nothing ever used these: they are what an interrupted set-up left.

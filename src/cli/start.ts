@@ -1,7 +1,7 @@
 /** `taumesh start`: a whole local network in this process, after its set-up in a child that ends first. */
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { extname, join, resolve } from 'node:path'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import { benchService } from '../lab/bench/service.ts'
 import { createLog, type LogLevel } from '../node/log.ts'
@@ -35,7 +35,8 @@ function httpAddress(text: string): { host: string; port: number } {
 
 /** Runs the set-up as a child process. @throws NodeError when it failed; the child has said why */
 function setUp({ data, miners, validators }: StartOptions): Promise<void> {
-  const main = join(import.meta.dirname, 'main.ts')
+  // With the extension of this file: sources run as they are, the built package as JavaScript.
+  const main = join(import.meta.dirname, `main${extname(import.meta.filename)}`)
   return new Promise((done, refuse) => {
     const child = spawn(
       process.execPath,

@@ -1,10 +1,11 @@
 /** The machine that is measured, as a report names it. */
 import { createHash } from 'node:crypto'
 import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { arch, cpus, release, totalmem, type } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { join } from 'node:path'
+import { addonFile } from '../../native/addon.ts'
 import { VERSION } from '../../node/version.ts'
 import type { DeviceInfo } from '../../protocol/ports/compute.ts'
 import type { BenchMachineView } from '../../protocol/views/bench.ts'
@@ -37,15 +38,7 @@ function commit(): string | null {
   }
 }
 
-function addonHash(): string | null {
-  const folder = join(ROOT, 'src/native')
-  const file = existsSync(folder) ? readdirSync(folder).find((name) => name.endsWith('.node')) : undefined
-  return file === undefined
-    ? null
-    : createHash('sha256')
-        .update(readFileSync(join(folder, file)))
-        .digest('hex')
-}
+const addonHash = (): string => createHash('sha256').update(readFileSync(addonFile())).digest('hex')
 
 /** Reads what the system tells; `devices` as `taumesh devices` lists them. */
 export function describeMachine(devices: readonly DeviceInfo[]): BenchMachineView {

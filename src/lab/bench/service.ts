@@ -4,7 +4,7 @@
  */
 import { fork, type ChildProcess } from 'node:child_process'
 import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
+import { extname, join } from 'node:path'
 import { NodeError, type ErrorCode } from '../../protocol/errors.ts'
 import type { Bench, BenchEvent, BenchRequest } from '../../protocol/ports/bench.ts'
 import type { BenchReportView } from '../../protocol/views/bench.ts'
@@ -17,7 +17,8 @@ export type ChildMessage =
   | { type: 'error'; code: ErrorCode; data: NodeError['data'] }
 
 function start(request: BenchRequest): ChildProcess {
-  const child = fork(join(import.meta.dirname, 'child-main.ts'), {
+  // With the extension of this file: sources run as they are, the built package as JavaScript.
+  const child = fork(join(import.meta.dirname, `child-main${extname(import.meta.filename)}`), {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     // The pools of the addon are as wide as this says.
     env: { RAYON_NUM_THREADS: String(request.threads ?? availableParallelism()) },

@@ -65,10 +65,10 @@ function joined(pieces: readonly Piece[], path: string, name: SplitName): { byte
  * @throws NodeError LAB_CORPUS_SOURCE_MISSING when a package of text is not installed
  */
 export async function prepareCorpus(
-  options: { dataFolder: string; modules: string; onDomain?: (name: string) => void },
+  options: { dataFolder: string; onDomain?: (name: string) => void },
   parts: { expert: Pick<ExpertCompute, 'fallbackArtefact'> },
 ): Promise<CorpusSummary> {
-  const { dataFolder, modules, onDomain } = options
+  const { dataFolder, onDomain } = options
   const ready = readCorpus(dataFolder)
   if (ready !== null) return ready
   const folder = join(dataFolder, 'corpus.new')
@@ -79,7 +79,7 @@ export async function prepareCorpus(
   const summaries: CorpusSummary['domains'] = []
   for (const domain of domains) {
     onDomain?.(domain.name)
-    const splits = split(domain.read(modules))
+    const splits = split(domain.read())
     mkdirSync(join(folder, domain.name), { recursive: true })
     const bytes = { train: 0, validation: 0, test: 0 }
     for (const name of splitNames) {

