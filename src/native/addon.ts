@@ -29,6 +29,17 @@ export function loadAddon(file: string | URL = import.meta.url): Addon {
   return Object.fromEntries(filled) as Addon
 }
 
+/** The addon's own file: beside this one where it was built here, else in the package of this platform. @throws NATIVE_ABSENT */
+export function addonFile(): string {
+  const { powBackends } = open(import.meta.url) as { powBackends: unknown }
+  const loaded = Object.values(createRequire(import.meta.url).cache)
+  const own = loaded.find(
+    (one) => one?.filename.endsWith('.node') && (one.exports as { powBackends?: unknown }).powBackends === powBackends,
+  )
+  if (own === undefined) throw new NodeError('NATIVE_ABSENT', { detail: 'it is not a file of this machine' })
+  return own.filename
+}
+
 function open(file: string | URL): never {
   try {
     // A require, not an import: the addon is opened when it is asked for, and its absence is an error to be told.

@@ -1,4 +1,5 @@
 /** Starts the ledger in a worker thread, so that executing blocks and syncing the disk never hold up the main thread. */
+import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { remoteLedger, type RemoteLedger } from '../ledger/engines/embedded/remote-ledger.ts'
 import type { Log, Signer } from '../protocol/ports/platform.ts'
@@ -39,4 +40,4 @@ export async function ledgerInWorker(options: LedgerHostOptions, parts: { signer
 }
 
 /** Beside this file, with its extension: sources run as they are, the built package as JavaScript. */
-const defaultEntry = (): URL => new URL(`./ledger-worker.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url)
+const defaultEntry = (): URL => new URL(`./ledger-worker${extname(import.meta.url)}`, import.meta.url)
