@@ -1,7 +1,8 @@
 /** The real program as a child process: its events as they come, and its end. */
-import { spawn, type ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcess, type ChildProcessByStdio } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 
 const MAIN = new URL('../../src/cli/main.ts', import.meta.url).pathname
 
@@ -20,11 +21,24 @@ export interface NodeProcess {
   end(signal: NodeJS.Signals): Promise<{ code: number | null; signal: NodeJS.Signals | null }>
 }
 
+/** How to start the program: a command and the arguments before its own. */
+export interface Program {
+  command: string
+  args?: readonly string[]
+  /** All its variables; absent: those of the tests. */
+  env?: NodeJS.ProcessEnv
+}
+const SOURCES: Program = { command: process.execPath, args: [MAIN] }
+
+const begin = ({ command, args = [], env }: Program, more: readonly string[]): ChildProcessByStdio<null, Readable, Readable> =>
+  spawn(command, [...args, ...more], { stdio: ['ignore', 'pipe', 'pipe'], ...(env && { env }) })
+
 /** `taumesh start --json` on any free port. */
-export function startNode(dataFolder: string, ...more: string[]): NodeProcess {
-  const child = spawn(process.execPath, [MAIN, 'start', '--data', dataFolder, '--http', '127.0.0.1:0', '--json', ...more], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+export const startNode = (dataFolder: string, ...more: string[]): NodeProcess => startNodeOf(SOURCES, dataFolder, ...more)
+
+/** The same of another program than the sources. */
+export function startNodeOf(program: Program, dataFolder: string, ...more: string[]): NodeProcess {
+  const child = begin(program, ['start', '--data', dataFolder, '--http', '127.0.0.1:0', '--json', ...more])
   const lines: NodeLine[] = []
   let stderr = ''
   let ended = false
@@ -66,9 +80,18 @@ export function startNode(dataFolder: string, ...more: string[]): NodeProcess {
   }
 }
 
+export interface Ended {
+  code: number | null
+  stdout: string
+  stderr: string
+}
+
 /** Runs one command to its end. */
-export async function taumesh(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+export const taumesh = (...args: string[]): Promise<Ended> => runOf(SOURCES, ...args)
+
+/** The same of another program than the sources. */
+export async function runOf(program: Program, ...args: string[]): Promise<Ended> {
+  const child = begin(program, args)
   let [stdout, stderr] = ['', '']
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()))
   child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))

@@ -1,10 +1,7 @@
-/** The prebuilt packages: one manifest per platform that napi names, each publishable, and the loader finds what they bring. */
-import { execFileSync } from 'node:child_process'
-import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
+/** The manifests of the published packages: one per platform that napi names, and the demonstration text, as the lock pins it. */
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 
 const root = join(import.meta.dirname, '..', '..', '..')
 interface Manifest {
@@ -16,6 +13,7 @@ interface Manifest {
   os: string[]
   cpu: string[]
   libc?: string[]
+  dependencies: Record<string, string>
   napi: { targets: string[]; binaryName: string; packageName: string }
 }
 const manifest = (...path: string[]): Manifest => JSON.parse(readFileSync(join(root, ...path, 'package.json'), 'utf8')) as Manifest
@@ -30,53 +28,35 @@ const platforms: Record<string, string> = {
   'aarch64-apple-darwin': 'darwin-arm64',
   'x86_64-pc-windows-msvc': 'win32-x64-msvc',
 }
-const folders = readdirSync(join(root, 'npm'), { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []))
+const folders = readdirSync(join(root, 'npm'), { withFileTypes: true }).flatMap((entry) =>
+  entry.isDirectory() && entry.name !== 'text' ? [entry.name] : [],
+)
 
 test('each target of the addon has its package, and no package is without a target', () => {
   expect([...whole.napi.targets].sort()).toEqual(Object.keys(platforms).sort())
   expect([...folders].sort()).toEqual(Object.values(platforms).sort())
 })
 
-test.each(folders)('%s is what its platform installs', (platform) => {
+test.each(folders)('%s is what its platform installs: the addon, and the GPU program beside it', (platform) => {
   const [os, cpu, abi] = platform.split('-')
   const one = manifest('npm', platform)
   const addon = `${whole.napi.binaryName}.${platform}.node`
+  const program = `gpu/taumesh-gpu${os === 'win32' ? '.exe' : ''}`
   expect(one).toMatchObject({ name: `${whole.napi.packageName}-${platform}`, version: whole.version, license: whole.license })
-  expect(one).toMatchObject({ os: [os], cpu: [cpu], main: addon, files: [addon] })
+  expect(one).toMatchObject({ os: [os], cpu: [cpu], main: addon, files: [addon, program] })
   expect(one.libc).toEqual({ gnu: ['glibc'], musl: ['musl'] }[abi ?? ''])
   expect(readFileSync(join(root, 'src', 'native', 'binding.js'), 'utf8')).toContain(`require('${one.name}')`)
 })
 
-/** A copy of this platform's package with the addon that was built here; undefined where none of them is this machine's. */
-function packed(): { folder: string; addon: string } | undefined {
-  const addon = readdirSync(join(root, 'src', 'native')).find((name) => name.endsWith('.node'))
-  const platform = folders.find((name) => addon === `${whole.napi.binaryName}.${name}.node`)
-  if (addon === undefined || platform === undefined) return undefined
-  const folder = mkdtempSync(join(tmpdir(), 'taumesh-package-'))
-  onTestFinished(() => rmSync(folder, { recursive: true }))
-  cpSync(join(root, 'npm', platform), folder, { recursive: true })
-  copyFileSync(join(root, 'src', 'native', addon), join(folder, addon))
-  return { folder, addon }
-}
-
-test('a publish, tried without publishing, takes the addon and the manifest and nothing else', () => {
-  const here = packed()
-  expect(here).toBeDefined()
-  const { folder, addon } = here as { folder: string; addon: string }
-  const said = execFileSync('npm', ['publish', '--dry-run', '--json', '--offline'], { cwd: folder, encoding: 'utf8', stdio: 'pipe' })
-  const [published] = Object.values(JSON.parse(said) as Record<string, { files: { path: string }[] }>)
-  expect(published?.files.map((file) => file.path).sort()).toEqual([addon, 'package.json'].sort())
-})
-
-test('the loader takes the addon from an installed package where none was built', () => {
-  const { folder } = packed() as { folder: string }
-  const place = mkdtempSync(join(tmpdir(), 'taumesh-installed-'))
-  onTestFinished(() => rmSync(place, { recursive: true }))
-  const name = (JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest).name
-  mkdirSync(join(place, 'native'))
-  mkdirSync(join(place, 'node_modules', name), { recursive: true })
-  cpSync(folder, join(place, 'node_modules', name), { recursive: true })
-  copyFileSync(join(root, 'src', 'native', 'binding.js'), join(place, 'native', 'binding.mjs'))
-  const addon = createRequire(join(place, 'native', 'x.js'))('./binding.mjs') as { powBackends(): string[] }
-  expect(addon.powBackends()).toContain('portable')
+test('the text is read from the same packages in an installation as here', () => {
+  const text = manifest('npm', 'text')
+  expect(text).toMatchObject({ name: '@taumesh/text', version: whole.version, license: whole.license })
+  const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, { name?: string; version: string }>
+  }
+  const pinned = Object.keys(text.dependencies).map((name) => {
+    const { name: real = name, version } = lock.packages[`node_modules/${name}`] ?? { version: 'not locked' }
+    return [name, real === name ? version : `npm:${real}@${version}`]
+  })
+  expect(text.dependencies).toEqual(Object.fromEntries(pinned))
 })
