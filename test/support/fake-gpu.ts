@@ -200,7 +200,7 @@ const device = {
 }
 
 function take(header: Header, payload: Uint8Array): void {
-  if (typeof header['cancel'] === 'number') {
+  if (header['op'] === 'cancel' && typeof header['cancel'] === 'number') {
     cancelled.add(header['cancel'])
     return
   }

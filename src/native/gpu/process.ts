@@ -254,7 +254,7 @@ export class GpuProcess {
     const { op } = one.request
     one.timer = setTimeout(() => this.kill(`${op} did not stop within ${this.#times.cancelMs} ms`), this.#times.cancelMs)
     this.#hold()
-    this.#send(framed({ cancel: id }))
+    this.#send(framed({ op: 'cancel', cancel: id }))
   }
 
   async #ping(): Promise<void> {
