@@ -1,12 +1,18 @@
 /** Measuring this machine: start, watch live, cancel, and the reports that are kept. */
 import { Type } from 'typebox'
 import { NodeError } from '../protocol/errors.ts'
-import { BenchComparisonView, BenchJobView, BenchReportView, BenchRequestView, BenchSummaryView } from '../protocol/views/bench.ts'
+import {
+  BENCH_SECONDS,
+  BenchComparisonView,
+  BenchJobView,
+  BenchReportView,
+  BenchRequestView,
+  BenchSummaryView,
+} from '../protocol/views/bench.ts'
 import type { Bench } from '../protocol/ports/bench.ts'
 import { BenchJobs } from './bench-jobs.ts'
 import type { RouteParts, Server } from './parts.ts'
 
-const SECONDS_DEFAULT = 2
 const LISTENERS_MAX = 16
 
 function jobRoutes(server: Server, jobs: BenchJobs): void {
@@ -20,7 +26,7 @@ function jobRoutes(server: Server, jobs: BenchJobs): void {
       response: { 201: BenchJobView },
     },
     handler: async ({ body }, reply) => {
-      const { subject = 'all', seconds = SECONDS_DEFAULT, ...rest } = body
+      const { subject = 'all', seconds = BENCH_SECONDS[body.challenge === undefined ? 'plain' : 'proven'], ...rest } = body
       return reply.status(201).send(jobs.start({ subject, seconds, ...rest }))
     },
   })

@@ -8,7 +8,7 @@ import { openCompute } from '../node/compute.ts'
 import { NodeError } from '../protocol/errors.ts'
 import { decodeSs58 } from '../protocol/ss58.ts'
 import { readable } from './bench-text.ts'
-import { BENCH_SUBJECTS } from '../protocol/views/bench.ts'
+import { BENCH_SECONDS, BENCH_SUBJECTS } from '../protocol/views/bench.ts'
 import { askNode, type Asked } from './bench-ask.ts'
 import { connect, dataOption, integer, jsonOption, nodeOption, type NodeCommandOptions } from './flags.ts'
 import { print, table } from './output.ts'
@@ -33,7 +33,14 @@ function address(text: string): string {
   }
 }
 
-function verdictText({ ok, report, signedBy, wrong, elapsed, explained, metrics }: Verdict): string {
+/** What to do about `slack` seconds that no figure explains: each figure may have taken all of them. */
+function adviceFor(slack: number, tolerance: number): string {
+  // Half of the tolerance for the slack, the rest for what is left to chance.
+  const enough = tolerance === 0 ? '' : ` of ${Math.ceil((slack * (200 - tolerance)) / tolerance)} or more`
+  return `unproven: ${slack.toFixed(1)} s passed that no figure explains. Measure longer (--seconds${enough}), fewer things at once, and answer at once.`
+}
+
+function verdictText({ ok, report, signedBy, wrong, elapsed, explained, metrics }: Verdict, tolerance: number): string {
   const rows = metrics.map((one) => [
     one.metric,
     one.backend,
@@ -50,9 +57,7 @@ function verdictText({ ok, report, signedBy, wrong, elapsed, explained, metrics 
     `${elapsed.toFixed(1)} s from challenge to report, ${explained.toFixed(1)} s of them explained by figures`,
     ...wrong.map((one) => `WRONG: ${one}`),
     ok ? `accepted: ${count} of ${metrics.length} figures proven` : 'NOT accepted',
-    ...(metrics.some(({ status }) => status === 'unproven')
-      ? ['unproven: too much time passed that no figure explains. Measure longer (--seconds), fewer things at once, and answer at once.']
-      : []),
+    ...(metrics.some(({ status }) => status === 'unproven') ? [adviceFor(elapsed - explained, tolerance)] : []),
   ].join('\n')
 }
 
@@ -81,7 +86,7 @@ async function verify(path: string | undefined, options: VerifyCommandOptions): 
   const { report, ...times } =
     options.ask === true ? await askNode(connect(options), { subject, seconds, backend }) : fromFiles(path, options.challenge)
   const verdict = await verifyReport(report, { ...times, tolerance: options.tolerance / 100, hotkey: options.hotkey }, openCompute())
-  print(options.json, verdict, () => verdictText(verdict))
+  print(options.json, verdict, () => verdictText(verdict, options.tolerance))
   if (!verdict.ok) process.exitCode = 1
 }
 
@@ -98,7 +103,7 @@ export function benchVerifyCommand(bench: Command): void {
     .addOption(new Option('--hotkey <address>', 'who must have signed').argParser(address))
     .addOption(new Option('--ask', 'have a running node measure under a fresh challenge, and verify its report'))
     .addOption(new Option('--subject <name>', 'what the node measures').choices([...BENCH_SUBJECTS, 'all']).default('pow'))
-    .addOption(new Option('--seconds <s>', 'time of each of its figures').argParser(integer(1, 600)).default(20))
+    .addOption(new Option('--seconds <s>', 'time of each of its figures').argParser(integer(1, 600)).default(BENCH_SECONDS.proven))
     .addOption(new Option('--backend <name>', 'one of its solvers or devices alone'))
     .addOption(nodeOption())
     .addOption(dataOption())

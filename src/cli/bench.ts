@@ -11,7 +11,7 @@ import { openCompute } from '../node/compute.ts'
 import { toHex } from '../protocol/bytes.ts'
 import { NodeError } from '../protocol/errors.ts'
 import type { BenchEvent } from '../protocol/ports/bench.ts'
-import { BENCH_SUBJECTS, type BenchReportView, type BenchSubject } from '../protocol/views/bench.ts'
+import { BENCH_SECONDS, BENCH_SUBJECTS, type BenchReportView, type BenchSubject } from '../protocol/views/bench.ts'
 import { benchHistoryCommands } from './bench-history.ts'
 import { metricLine, reportText } from './bench-text.ts'
 import { benchVerifyCommand } from './bench-verify.ts'
@@ -21,7 +21,7 @@ import { passwordFdOption, readPassword } from './password.ts'
 import { progress } from './progress.ts'
 
 interface BenchOptions {
-  seconds: number
+  seconds?: number
   threads: number
   backend?: string
   challenge?: Uint8Array
@@ -72,7 +72,8 @@ function writeReport(path: string, report: BenchReportView): void {
 }
 
 async function measure(subject: BenchSubject, options: BenchOptions): Promise<void> {
-  const { seconds, threads, backend, json } = options
+  const { threads, backend, json } = options
+  const seconds = options.seconds ?? BENCH_SECONDS[options.challenge === undefined ? 'plain' : 'proven']
   // The addon's pools read this when they begin, which is after here.
   process.env['RAYON_NUM_THREADS'] = String(threads)
   const signer = await signerOf(options)
@@ -106,7 +107,12 @@ export function benchCommand(program: Command): void {
     .addArgument(new Argument('[subject]', 'what to measure').choices([...BENCH_SUBJECTS, 'all']).default('all'))
     .addOption(new Option('--backend <name>', 'one solver or device alone; see taumesh devices'))
     .addOption(new Option('--threads <n>', 'threads').argParser(integer(1, 1_024)).default(availableParallelism()))
-    .addOption(new Option('--seconds <s>', 'time of each figure').argParser(integer(1, 600)).default(2))
+    .addOption(
+      new Option(
+        '--seconds <s>',
+        `time of each figure (default: ${BENCH_SECONDS.plain}; ${BENCH_SECONDS.proven} with --challenge)`,
+      ).argParser(integer(1, 600)),
+    )
     .addOption(new Option('--challenge <hex>', "a verifier's 32 bytes: the report then carries proofs").argParser(bytes32))
     .addOption(new Option('--sign', "sign the report by a wallet's hotkey"))
     .addOption(new Option('--wallet <name>', 'wallet of the hotkey that signs').default('user'))

@@ -40,30 +40,41 @@ export function seededFactor(dtype: Dtype, seed: Uint8Array, label: string, leng
 export function valuesOf(dtype: Dtype, factor: Factor): Float32Array | Int8Array {
   if (factor instanceof Int8Array || factor instanceof Float32Array) return factor
   if (dtype === 'f16') return Float32Array.from(new Float16Array(factor.buffer, factor.byteOffset, factor.length))
-  const bits = Uint32Array.from(factor, (one) => one << 16)
+  const bits = new Uint32Array(factor.length)
+  for (let i = 0; i < bits.length; i++) bits[i] = (factor[i] ?? 0) << 16
   return new Float32Array(bits.buffer)
+}
+
+/** Added and taken away again, it rounds a number to a whole one: beside 2⁵² there is no room for a fraction. */
+const ROUNDER = 1.5 * 2 ** 52
+
+/** Without a branch: values are random, so half of all jumps would be guessed wrong, which takes longer than the product. */
+function fold(values: Float32Array): void {
+  for (let i = 0; i < values.length; i++) {
+    const turns = 0.25 * (values[i] ?? 0) - 0.25
+    const rest = turns - (turns + ROUNDER - ROUNDER)
+    values[i] = (1 - Math.abs(4 * rest)) * FOLD_SCALE
+  }
+}
+
+function wrap(product: Product, k: number): Int8Array<ArrayBuffer> {
+  // A deviation of at least the range: what is wrapped fills it evenly.
+  const shift = Math.max(0, Math.floor(Math.log2((Math.sqrt(k) * INT8_DEVIATION ** 2) / 128)))
+  const out = new Int8Array(product.length)
+  for (let i = 0; i < out.length; i++) out[i] = (product[i] ?? 0) >> shift
+  return out
 }
 
 /**
  * The next left factor: products folded into [-1, 1] as by mirrors at both ends (floats), or wrapped (int8), so that a chain
- * of products cannot be shortened by powers of the right factor, and neither grows nor dies out.
+ * of products cannot be shortened by powers of the right factor, and neither grows nor dies out. The product is used up.
  */
 export function nextFactor(dtype: Dtype, product: Product, k: number): Factor {
-  if (dtype === 'int8') {
-    // A deviation of at least the range: what is wrapped fills it evenly.
-    const shift = Math.max(0, Math.floor(Math.log2((Math.sqrt(k) * INT8_DEVIATION ** 2) / 128)))
-    const out = new Int8Array(product.length)
-    for (let i = 0; i < out.length; i++) out[i] = (product[i] ?? 0) >> shift
-    return out
-  }
-  const folded = new Float32Array(product.length)
-  for (let i = 0; i < folded.length; i++) {
-    const value = product[i] ?? 0
-    // In [-2, 2], of which the outer halves are mirrored.
-    const within = value - 4 * Math.floor(0.25 * value + 0.5)
-    folded[i] = (within > 1 ? 2 - within : within < -1 ? -2 - within : within) * FOLD_SCALE
-  }
-  return rounded(dtype, folded)
+  if (dtype === 'int8') return wrap(product, k)
+  // Only int8 has products of whole numbers.
+  const values = product as Float32Array<ArrayBuffer>
+  fold(values)
+  return rounded(dtype, values)
 }
 
 /** A factor from bytes as they lie in memory (little-endian), copied. */

@@ -1,18 +1,20 @@
-/** The nano transformer: training (T = 256, batch 32), scoring of given bytes, generation from one stream with its cache. */
-import { availableParallelism } from 'node:os'
+/**
+ * The nano transformer: training (T = 256, batch 32), scoring of given bytes, generation from one stream with its cache; then
+ * the same in exact mode, whose speed can be proven.
+ */
 import { utf8 } from '../../protocol/bytes.ts'
 import type { LongCall, Model } from '../../protocol/ports/compute.ts'
-import { exactModel } from './exact-model.ts'
 import { demand, figure, onDevice, time, type BenchContext, type Found, type Subject } from './measure.ts'
+import { BATCH, CONTEXT, GENERATED, NANO, THREADS } from './nano.ts'
+import { stepKinds } from './step-kinds.ts'
+import { measureSteps } from './steps.ts'
 
-const CONTEXT = 256
-const BATCH = 32
-const GENERATED = 200
-const NANO = { kind: 'transformer', width: 64, layers: 3, heads: 4, context: CONTEXT } as const
 const TEXT = utf8('the quick brown fox jumps over the lazy dog and runs away; '.repeat(2_000))
 const slice = { steps: 1, budgetMs: 600_000, totalSteps: 1_000 }
 /** Steps after which the loss must have fallen. */
 const LEARNING_STEPS = 3
+/** Bits per byte between the losses of both modes, which add in different orders. */
+const LOSS_TOLERANCE = 0.005
 
 async function train(context: BenchContext, nano: Model, options: LongCall = {}, backend = where): Promise<Found> {
   const before = await nano.train(slice, options)
@@ -20,8 +22,7 @@ async function train(context: BenchContext, nano: Model, options: LongCall = {},
   for (let i = 0; i < LEARNING_STEPS; i++) after = await nano.train(slice, options)
   demand(after.loss < before.loss, 'training, whose loss did not fall')
   const times = await time(context, async () => await nano.train(slice, options))
-  const metric = figure('expert.train', 'B/s', times, BATCH * CONTEXT, backend)
-  return context.prove ? { metric, proof: await exactModel(context.compute.expert, context.seed) } : { metric }
+  return { metric: figure('expert.train', 'B/s', times, BATCH * CONTEXT, backend) }
 }
 
 /** Training on a GPU, copies there and back and the check of each slice included; all else is done on the CPU. */
@@ -66,7 +67,36 @@ async function generate(context: BenchContext, nano: Model): Promise<Found> {
 }
 
 /** The pool of `crates/expert` has a thread per core, whatever was asked for. */
-const where = { backend: 'cpu', threads: availableParallelism() }
+const where = { backend: 'cpu', threads: THREADS }
+
+/** Both modes must learn and predict the same, up to rounding. */
+async function checkExact({ compute: { expert } }: BenchContext): Promise<void> {
+  const models = [false, true].map((exact) => expert.model({ ...NANO, exact }, 1n))
+  const found = []
+  for (const model of models) {
+    const [leaves = new Uint8Array()] = await model.predict([TEXT.subarray(0, CONTEXT)], [0])
+    await model.setText(TEXT)
+    const { loss } = await model.train(slice)
+    found.push({ loss, leaves })
+  }
+  const [fast, exact] = found
+  demand(
+    fast !== undefined &&
+      exact !== undefined &&
+      Math.abs(fast.loss - exact.loss) <= LOSS_TOLERANCE &&
+      exact.leaves.every((code, i) => Math.abs(code - (fast.leaves[i] ?? 0)) <= 1),
+    'the exact mode against the fast one',
+  )
+}
+
+async function* exact(context: BenchContext): AsyncGenerator<Found> {
+  await checkExact(context)
+  for (const step of stepKinds(context.compute, context.seed, context.threads).values()) {
+    if (!step.metric.startsWith('expert.')) continue
+    context.onBegin(step.metric)
+    yield await measureSteps(context, step)
+  }
+}
 
 export const expert: Subject = async function* (context): AsyncGenerator<Found> {
   if (context.backend?.includes(':') === true) {
@@ -81,4 +111,5 @@ export const expert: Subject = async function* (context): AsyncGenerator<Found> 
     context.onBegin(name)
     yield await measure(context, nano)
   }
+  yield* exact(context)
 }

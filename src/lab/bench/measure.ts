@@ -27,7 +27,7 @@ export type Subject = (context: BenchContext) => AsyncGenerator<Found>
 
 const REPETITIONS_MIN = 3
 /** Where the way to a device takes longer than its work, a figure may take this many times its seconds. */
-const WALL_FACTOR = 4
+const STRETCH = 4
 export const REPETITIONS_MAX = 10_000
 
 /** @throws NodeError LAB_BENCH_WRONG: nothing may be timed whose answer is wrong */
@@ -49,6 +49,9 @@ export function onDevice(device: string, signal: AbortSignal): { options: LongCa
   }
 }
 
+/** Where work is proven all of its time counts, so that it alone decides when there was enough. */
+export const PROVEN_STRETCH = 1
+
 export const quantile = (sorted: readonly number[], q: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN
 
@@ -59,12 +62,20 @@ export async function stopwatch(work: () => unknown): Promise<number> {
   return (performance.now() - began) / 1_000
 }
 
+/** How long to repeat: the timed work takes `seconds` then, or all of it `stretch` times as long; `most` repetitions. */
+interface Until {
+  seconds: number
+  signal: AbortSignal
+  most?: number
+  stretch?: number
+}
+
 /**
  * Seconds of each repetition, in order. One warm-up run goes before. `between` runs after each repetition outside of the
  * clock and says whether the measurement may end there. `own` gives a repetition's time where the work knows better.
  */
 export async function time(
-  { seconds, signal, most = REPETITIONS_MAX }: { seconds: number; signal: AbortSignal; most?: number },
+  { seconds, signal, most = REPETITIONS_MAX, stretch = STRETCH }: Until,
   work: () => unknown,
   between: () => unknown = () => true,
   own?: () => number | undefined,
@@ -72,15 +83,15 @@ export async function time(
   await work()
   await between()
   const times: number[] = []
-  let [spent, passed, mayEnd] = [0, 0, false]
-  const over = (): boolean => spent >= seconds || passed >= WALL_FACTOR * seconds
+  const began = performance.now()
+  let [spent, mayEnd] = [0, false]
+  const over = (): boolean => spent >= seconds || performance.now() - began >= 1_000 * stretch * seconds
   while (times.length < most && !(mayEnd && over() && times.length >= REPETITIONS_MIN)) {
     signal.throwIfAborted()
     const wall = await stopwatch(work)
     const took = own?.() ?? wall
     times.push(took)
     spent += took
-    passed += wall
     mayEnd = (await between()) !== false
   }
   return times
@@ -107,4 +118,13 @@ export function figure(
     repetitions: times.length,
     seconds: times.reduce((sum, one) => sum + one, 0),
   }
+}
+
+/**
+ * The figure that a verifier gets: all work by all time, what lay between the repetitions included, since nobody can check a
+ * clock that stops in between. `units` as for `figure`.
+ */
+export function wholeFigure(metric: Found['metric'], seconds: number, units: number | null): Found['metric'] {
+  const value = units === null ? seconds / metric.repetitions : (units * metric.repetitions) / seconds
+  return { ...metric, value, seconds }
 }

@@ -2,13 +2,16 @@
  * Products that are timed and bound to a seed at once: X ← fold(X·B), from an X and B that follow from the seed. Each
  * product needs the last one. Every `STRIDE`-th X is committed to row by row; rows at places that the commitment chooses
  * are opened, and a verifier computes them again. A share f of the work left out is found with probability 1-(1-f)^OPENED.
+ *
+ * A verifier's figure is that of the whole chain: the next factor, the commitment and the way to a device are in it. What one
+ * product takes alone goes along as a claim.
  */
 import type { LongCall, TensorCompute } from '../../protocol/ports/compute.ts'
 import { toHex } from '../../protocol/bytes.ts'
 import type { ProductProofView } from '../../protocol/views/bench.ts'
 import { BYTES, bytesOf, nextFactor, seededFactor, valuesOf, type Dtype, type Factor, type Product } from './dtype.ts'
 import { entryError, freivalds } from './freivalds.ts'
-import { demand, figure, onDevice, REPETITIONS_MAX, time, type BenchContext, type Found } from './measure.ts'
+import { demand, figure, onDevice, PROVEN_STRETCH, REPETITIONS_MAX, time, wholeFigure, type BenchContext, type Found } from './measure.ts'
 import { places } from './places.ts'
 import { RowTree, rowLeaf } from './row-tree.ts'
 
@@ -83,7 +86,13 @@ class Kept {
 
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
 
-function proof(shape: ChainShape, kept: Kept, metric: Found['metric'], seed: Uint8Array, whole: Product | null): ProductProofView {
+function proof(
+  shape: ChainShape,
+  kept: Kept,
+  { metric, alone }: { metric: Found['metric']; alone: number },
+  seed: Uint8Array,
+  whole: Product | null,
+): ProductProofView {
   const tree = kept.tree()
   const rows = places(seed, metric, tree.root, OPENED, kept.states.length * shape.n).map((place) => {
     const [after, row] = [Math.floor(place / shape.n), place % shape.n]
@@ -104,6 +113,7 @@ function proof(shape: ChainShape, kept: Kept, metric: Found['metric'], seed: Uin
     checkpoints: kept.states.length,
     root: toHex(tree.root),
     rows,
+    alone,
     whole: whole === null ? null : base64(bytesOf(whole)),
   }
 }
@@ -126,9 +136,11 @@ export async function measureProducts(
   const kept = new Kept(shape)
   let [x, c, done] = [factors.x, first, -1]
   let began: number | undefined
-  const most = prove ? STRIDE * Math.floor(KEPT_BYTES_MAX / (n * n * BYTES[dtype])) : REPETITIONS_MAX
+  const until = prove
+    ? { stretch: PROVEN_STRETCH, most: STRIDE * Math.floor(KEPT_BYTES_MAX / (n * n * BYTES[dtype])) }
+    : { most: REPETITIONS_MAX }
   const times = await time(
-    { seconds, signal, most },
+    { seconds, signal, ...until },
     async () => (c = await multiply(tensor, shape, { x, b: factors.b }, on)),
     () => {
       check()
@@ -143,7 +155,8 @@ export async function measureProducts(
     // Of a device: without the way there and back, which a program that computes on it would not go.
     () => own,
   )
-  const metric = figure(name, 'FLOP/s', times, 2 * n ** 3, { backend: device, threads: device === 'cpu' ? threads : 0 })
-  if (prove && began !== undefined) metric.seconds = (performance.now() - began) / 1_000
-  return prove ? { metric, proof: proof(shape, kept, metric, seed, whole ? first : null) } : { metric }
+  const alone = figure(name, 'FLOP/s', times, 2 * n ** 3, { backend: device, threads: device === 'cpu' ? threads : 0 })
+  if (!prove || began === undefined) return { metric: alone }
+  const metric = wholeFigure(alone, (performance.now() - began) / 1_000, 2 * n ** 3)
+  return { metric, proof: proof(shape, kept, { metric, alone: alone.value }, seed, whole ? first : null) }
 }

@@ -3,6 +3,7 @@ import { hash } from 'node:crypto'
 import { concat, utf8 } from '../../protocol/bytes.ts'
 import { sha256 } from '../../protocol/hash.ts'
 import type { Compute, EpochInput, EpochOutput, GameInput, GameOutput } from '../../protocol/ports/compute.ts'
+import { expertSteps } from './expert-steps.ts'
 import { seededBelow, seededBytes } from './seeded.ts'
 import type { Step } from './steps.ts'
 
@@ -136,6 +137,7 @@ export function stepKinds(compute: Compute, seed: Uint8Array, threads: number): 
     ...EPOCHS.map(([rows, uids]) => epoch(compute, own, rows, uids, threads)),
     ...GAMES.map((peers) => shapley(compute, peers)),
     codec(compute),
+    ...expertSteps(compute, own),
   ]
   return new Map(all.map((step) => [step.metric, step]))
 }

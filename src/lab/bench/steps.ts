@@ -6,7 +6,7 @@ import { concat, equal, utf8 } from '../../protocol/bytes.ts'
 import { sha256 } from '../../protocol/hash.ts'
 import type { BenchMetricView, StepProofView } from '../../protocol/views/bench.ts'
 import type { Static } from 'typebox'
-import { figure, time, type BenchContext, type Found } from './measure.ts'
+import { figure, PROVEN_STRETCH, time, wholeFigure, type BenchContext, type Found } from './measure.ts'
 import { places } from './places.ts'
 
 const LINK = 32
@@ -14,6 +14,8 @@ const LINK = 32
 const REDONE = 12
 /** Links that a proof carries at most. */
 const STEPS_MAX = 4_000
+
+type Run = () => unknown
 
 /** One kind of work. */
 export interface Step {
@@ -23,9 +25,9 @@ export interface Step {
   units: number | null
   threads: number
   /** The work over an input that follows from `link`, ready to run; preparing it is not timed. */
-  prepare(link: Uint8Array): () => unknown
+  prepare(link: Uint8Array): Run | Promise<Run>
   /** 32 bytes of what `run` gave: the same on every machine. */
-  digest(output: never): Uint8Array
+  digest(output: never): Uint8Array | Promise<Uint8Array>
 }
 type StepProof = Static<typeof StepProofView>
 
@@ -35,28 +37,29 @@ const after = (link: Uint8Array, digest: Uint8Array): Uint8Array => sha256(conca
 /** Times one kind of work; its answer was checked by the caller. */
 export async function measureSteps({ seconds, seed, prove, signal }: BenchContext, step: Step): Promise<Found> {
   const links = [begin(seed, step)]
-  let run = step.prepare(links[0] ?? seed)
+  let run = await step.prepare(links[0] ?? seed)
   let output: unknown
   let began: number | undefined
   const times = await time(
-    { seconds, signal, most: STEPS_MAX },
+    { seconds, signal, most: STEPS_MAX, ...(prove ? { stretch: PROVEN_STRETCH } : {}) },
     async () => {
       output = run()
       // Synchronous work is not made to wait for the next turn of the event loop.
       if (output instanceof Promise) output = await output
     },
-    () => {
+    async () => {
       began ??= performance.now()
       if (!prove) return true
-      const link = after(links.at(-1) ?? seed, step.digest(output as never))
+      const link = after(links.at(-1) ?? seed, await step.digest(output as never))
       links.push(link)
-      run = step.prepare(link)
+      run = await step.prepare(link)
       return true
     },
   )
   const metric = figure(step.metric, step.unit, times, step.units, { backend: 'cpu', threads: step.threads })
-  if (prove && began !== undefined) metric.seconds = (performance.now() - began) / 1_000
-  return prove ? { metric, proof: { kind: 'steps', metric: step.metric, links: Buffer.concat(links).toString('base64') } } : { metric }
+  if (!prove || began === undefined) return { metric }
+  const whole = wholeFigure(metric, (performance.now() - began) / 1_000, step.units)
+  return { metric: whole, proof: { kind: 'steps', metric: step.metric, links: Buffer.concat(links).toString('base64') } }
 }
 
 /** Does some steps again. @returns what is wrong, or null; `done` tells how many of how many were done again */
@@ -74,8 +77,10 @@ export async function checkSteps(
   if (!equal(link(0), begin(seed, step))) return { wrong: 'the chain does not begin at the challenge', detail: '' }
   const redo = new Set(places(seed, claim, sha256(bytes), Math.min(REDONE, count), count))
   for (const i of redo) {
-    const output: unknown = await step.prepare(link(i))()
-    if (!equal(after(link(i), step.digest(output as never)), link(i + 1))) return { wrong: `step ${i} gives another result`, detail: '' }
+    const run = await step.prepare(link(i))
+    const output: unknown = await run()
+    if (!equal(after(link(i), await step.digest(output as never)), link(i + 1)))
+      return { wrong: `step ${i} gives another result`, detail: '' }
   }
   return { wrong: null, detail: `${redo.size} of ${count} steps done again` }
 }

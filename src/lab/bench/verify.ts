@@ -9,7 +9,6 @@ import { NodeError } from '../../protocol/errors.ts'
 import type { Compute } from '../../protocol/ports/compute.ts'
 import { decodeSs58 } from '../../protocol/ss58.ts'
 import { BenchReportView, type BenchMetricView, type BenchProofView } from '../../protocol/views/bench.ts'
-import { exactModel } from './exact-model.ts'
 import { checkProducts } from './product-check.ts'
 import { reportId, reportSigningBytes } from './report.ts'
 import { checkSeals, detection } from './seal-check.ts'
@@ -26,8 +25,8 @@ export interface VerifyOptions {
   /** Address of the hotkey that must have signed; absent = any, or none. */
   hotkey?: string | undefined
 }
-/** proven: work and time fit; result: the answers are right, the time is a claim; claimed: nothing can be checked; unproven: the time is too long; false: contradicted. */
-export type Status = 'proven' | 'result' | 'claimed' | 'unproven' | 'false'
+/** proven: work and time fit; claimed: nothing can be checked; unproven: the time is too long; false: contradicted. */
+export type Status = 'proven' | 'claimed' | 'unproven' | 'false'
 export interface MetricVerdict {
   metric: string
   backend: string
@@ -52,8 +51,7 @@ export interface Verdict {
 }
 
 const keyOf = ({ metric, backend }: { metric: string; backend: string }): string => `${metric} ${backend}`
-const proofKey = (proof: BenchProofView): string =>
-  proof.kind === 'model' ? 'expert.train cpu' : keyOf({ metric: proof.metric, backend: proof.kind === 'steps' ? 'cpu' : proof.backend })
+const proofKey = (proof: BenchProofView): string => keyOf({ metric: proof.metric, backend: proof.kind === 'steps' ? 'cpu' : proof.backend })
 
 /** @throws NodeError LAB_BENCH_REPORT for what is no report at all */
 export function readReport(value: unknown): BenchReportView {
@@ -93,8 +91,8 @@ function wholeReport(report: BenchReportView, options: VerifyOptions, elapsed: n
 interface Checked {
   wrong: string | null
   detail: string
-  /** Units of work that are proven; null when only the result is. */
-  work: number | null
+  /** Units of work that are proven. */
+  work: number
 }
 
 /** Work in the figure's own units: a figure in seconds counts runs. */
@@ -109,25 +107,24 @@ async function checkProof(claim: BenchMetricView, proof: BenchProofView, seed: U
       return { ...(await checkProducts(compute.tensor, proof, claim, seed)), work: claim.repetitions * 2 * proof.n ** 3 }
     case 'steps': {
       const step = stepKinds(compute, seed, claim.threads).get(proof.metric)
-      if (step === undefined) return { wrong: 'no such kind of work', detail: '', work: null }
+      if (step === undefined) return { wrong: 'no such kind of work', detail: '', work: 0 }
       return { ...(await checkSteps({ seed }, step, claim, proof)), work: claim.repetitions * (step.units ?? 1) }
-    }
-    case 'model': {
-      const again = await exactModel(compute.expert, seed)
-      const same = again.root === proof.root && again.leaves === proof.leaves
-      return { wrong: same ? null : 'the exact model comes out different', detail: 'an exact model trained again', work: null }
     }
   }
 }
 
-/** Kinds of figures that must come with a proof. */
-const provable = (metric: string, known: ReadonlySet<string>): boolean =>
-  metric === 'pow.hashrate' || metric === 'expert.train' || metric.startsWith('matmul.') || known.has(metric)
+/** Why a figure has no proof, where it cannot have one; null: it must have one. */
+function reasonOfClaim({ metric, backend }: BenchMetricView, known: ReadonlySet<string>): string | null {
+  if (metric === 'pow.hashrate' || metric.startsWith('matmul.') || known.has(metric)) return null
+  if (metric.startsWith('signature.')) return 'whoever makes the signatures knows the verdicts without verifying'
+  if (metric.startsWith('expert.'))
+    return backend === 'cpu' ? 'rounding differs by machine; the exact figure is proven' : 'rounding differs by device'
+  return 'leaves nothing to check'
+}
 
 function judge(claim: BenchMetricView, { wrong, detail, work }: Checked, slack: number, tolerance: number): MetricVerdict {
   const base = { metric: claim.metric, backend: claim.backend, unit: claim.unit, claimed: claim.value }
   if (wrong !== null) return { ...base, proven: null, status: 'false', detail: wrong }
-  if (work === null) return { ...base, proven: null, status: 'result', detail }
   const longest = claim.seconds + slack
   const timed = claim.unit === 's'
   const proven = timed ? longest / work : work / longest
@@ -146,18 +143,13 @@ export async function verifyReport(report: BenchReportView, options: VerifyOptio
   const metrics: MetricVerdict[] = []
   for (const claim of report.metrics) {
     const proof = proofs.get(keyOf(claim))
-    const none: Checked = provable(claim.metric, known)
-      ? { wrong: 'its proof is missing', detail: '', work: null }
-      : { wrong: null, detail: '', work: null }
-    const verdict = judge(
-      claim,
-      proof === undefined ? none : await checkProof(claim, proof, seed, compute),
-      Math.max(0, elapsed - explained),
-      options.tolerance,
-    )
-    metrics.push(
-      proof === undefined && verdict.status === 'result' ? { ...verdict, status: 'claimed', detail: 'leaves nothing to check' } : verdict,
-    )
+    const reason = reasonOfClaim(claim, known)
+    const { metric, backend, unit, value: claimed } = claim
+    if (proof !== undefined)
+      metrics.push(judge(claim, await checkProof(claim, proof, seed, compute), Math.max(0, elapsed - explained), options.tolerance))
+    else if (reason === null)
+      metrics.push({ metric, backend, unit, claimed, proven: null, status: 'false', detail: 'its proof is missing' })
+    else metrics.push({ metric, backend, unit, claimed, proven: null, status: 'claimed', detail: reason })
   }
   return {
     ok: wrong.length === 0 && metrics.every(({ status }) => status !== 'false' && status !== 'unproven'),

@@ -164,13 +164,32 @@ test('what the CPU does for a lost device is no figure of the device', async () 
   })
 })
 
-test('a device is measured by the time that it worked, without the way there and back', async () => {
+describe('a device whose own clock says how long it worked', () => {
+  const OWN_SECONDS = 1e-9
   const far: TensorCompute['matmul'] = async (a, b, shape, options) => {
     const c = await tensor.matmul(a, b, { ...shape, device: 'cpu' })
-    options?.onDeviceSeconds?.(0.01)
+    options?.onDeviceSeconds?.(OWN_SECONDS)
     return c
   }
-  const context = benchContext({ compute: computeWith({ tensor: { ...tensor, matmul: far } }), prove: false })
-  const { metric } = await measureProducts(context, { dtype: 'f32', n: N, device: 'cuda:0' }, false)
-  expect(metric).toMatchObject({ value: (2 * N ** 3) / 0.01, threads: 0, backend: 'cuda:0', spread: 0 })
+  const own = (2 * N ** 3) / OWN_SECONDS
+  const measured = (prove: boolean) =>
+    measureProducts(
+      benchContext({ compute: computeWith({ tensor: { ...tensor, matmul: far } }), prove }),
+      { dtype: 'f32', n: N, device: 'cuda:0' },
+      false,
+    )
+
+  test('is measured by it, without the way there and back', async () => {
+    const { metric } = await measured(false)
+    expect(metric).toMatchObject({ value: own, threads: 0, backend: 'cuda:0', spread: 0 })
+  })
+
+  test('is not believed by a verifier: the figure is that of all the time, the other goes along as a claim', async () => {
+    const { metric, proof } = await measured(true)
+    if (proof?.kind !== 'products') throw new Error('there is no proof')
+    expect(metric.value * metric.seconds).toBeCloseTo(metric.repetitions * 2 * N ** 3, -1)
+    expect(metric.value).toBeLessThan(own)
+    expect(proof.alone).toBe(own)
+    expect((await checkProducts(tensor, proof, claimOf(metric), seedOf('challenge'))).detail).toContain('alone, a product claims')
+  })
 })

@@ -6,7 +6,8 @@ import { measurePeers } from '../../../src/lab/bench/mixture-peers.ts'
 import { stepKinds } from '../../../src/lab/bench/step-kinds.ts'
 import { checkSteps, measureSteps, type Step } from '../../../src/lab/bench/steps.ts'
 import { loadAddon } from '../../../src/native/addon.ts'
-import { benchContext, claimOf, seedOf } from '../../support/bench.ts'
+import type { ModelSpec } from '../../../src/protocol/ports/compute.ts'
+import { benchContext, claimOf, computeWith, seedOf } from '../../support/bench.ts'
 
 const compute = loadAddon()
 
@@ -88,9 +89,10 @@ describe('seals', () => {
 
 describe('steps', () => {
   const seed = seedOf('challenge')
-  const small = ['pow.verify', 'consensus.epoch.256x256', 'mixture.shapley.8x2048', 'mixture.codec']
-  const kind = (metric: string): Step => {
-    const step = stepKinds(compute, seed, 2).get(metric)
+  const expert = ['expert.train.exact', 'expert.score.exact', 'expert.generate.exact']
+  const small = ['pow.verify', 'consensus.epoch.256x256', 'mixture.shapley.8x2048', 'mixture.codec', ...expert]
+  const kind = (metric: string, by = compute): Step => {
+    const step = stepKinds(by, seed, 2).get(metric)
     if (step === undefined) throw new Error(`no ${metric}`)
     return step
   }
@@ -105,7 +107,13 @@ describe('steps', () => {
   test('work done once and told often, a changed chain, or another challenge is found', async () => {
     const step = kind('consensus.epoch.256x256')
     let kept: unknown
-    const once: Step = { ...step, prepare: (link) => (kept === undefined ? () => (kept = step.prepare(link)()) : () => kept) }
+    const once: Step = {
+      ...step,
+      async prepare(link) {
+        const run = await step.prepare(link)
+        return () => (kept ??= run())
+      },
+    }
     const lazy = await measureSteps(benchContext({ seed }), once)
     const honest = await measureSteps(benchContext({ seed }), step)
     if (lazy.proof?.kind !== 'steps' || honest.proof?.kind !== 'steps') throw new Error('there is no proof')
@@ -118,6 +126,15 @@ describe('steps', () => {
     expect(await wrongOf({ links: links.toString('base64') })).toMatch(/another result/)
     expect(await wrongOf(honest.proof, { ...honest.metric, repetitions: honest.metric.repetitions + 1 })).toMatch(/as many links/)
     expect(await wrongOf(honest.proof, honest.metric, seedOf('another'))).toMatch(/does not begin/)
+  })
+
+  test('training in the fast mode, where the exact one was asked for, is found', async () => {
+    const { expert } = compute
+    const fast: typeof expert = { ...expert, model: (spec, from) => expert.model({ ...spec, exact: false } as ModelSpec, from) }
+    const { metric, proof } = await measureSteps(benchContext({ seed }), kind('expert.train.exact', computeWith({ expert: fast })))
+    if (proof?.kind !== 'steps') throw new Error('there is no proof')
+    const { wrong } = await checkSteps({ seed }, kind('expert.train.exact'), claimOf(metric), proof)
+    expect(wrong).toMatch(/another result/)
   })
 })
 
