@@ -20,7 +20,8 @@ function jobRoutes(server: Server, jobs: BenchJobs): void {
   server.post('/v1/bench', {
     schema: {
       summary: 'Measure this machine; one measurement runs at a time, in a process of its own.',
-      description: 'With a `challenge` (32 bytes, hex) the report carries proofs that `taumesh bench verify` checks.',
+      description:
+        "The report is signed by the node's hotkey. With a `challenge` (32 bytes, hex) it carries proofs that `taumesh bench verify` checks.",
       tags: ['bench'],
       body: BenchRequestView,
       response: { 201: BenchJobView },

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { Option, type Command } from 'commander'
 import { compareReports } from '../lab/bench/compare.ts'
 import { history, readReportFile } from '../lab/bench/history.ts'
+import { openCompute } from '../node/compute.ts'
 import type { BenchComparisonView } from '../protocol/views/bench.ts'
 import { percent, readable } from './bench-text.ts'
 import { dataOption, integer, jsonOption } from './flags.ts'
@@ -16,19 +17,21 @@ interface HistoryOptions {
 }
 
 function list({ data, limit, metric, json }: HistoryOptions): void {
-  const found = history(data).list(limit)
+  const found = history(data, openCompute().signature).list(limit)
   print(json, found, () => {
     if (found.length === 0) return `no reports in ${data}/bench: run taumesh bench`
     const when = (ms: number): string => new Date(ms).toISOString().slice(0, 19).replace('T', ' ')
     if (metric === undefined)
       return table(
-        ['report', 'when (UTC)', 'machine', 'subject', 'figures', 'noise'],
+        ['report', 'when (UTC)', 'machine', 'subject', 'figures', 'proofs', 'signed by', 'noise'],
         found.map((one) => [
           one.id,
           when(one.createdAt),
           one.machine.id,
           one.settings.subject,
           one.metrics.length,
+          one.proofCount,
+          one.signedBy ?? '-',
           one.noise.warnings.join('; '),
         ]),
       )
@@ -84,7 +87,7 @@ export function benchHistoryCommands(bench: Command): void {
     .addOption(dataOption())
     .addOption(jsonOption())
     .action((before: string, after: string, { data, json }: { data: string; json?: boolean }) => {
-      const read = (name: string) => (existsSync(name) ? readReportFile(name) : history(data).find(name))
+      const read = (name: string) => (existsSync(name) ? readReportFile(name) : history(data, openCompute().signature).find(name))
       const found = compareReports(read(before), read(after))
       print(json, found, () => compareText(found))
     })

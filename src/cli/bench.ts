@@ -90,7 +90,7 @@ async function measure(subject: BenchSubject, options: BenchOptions): Promise<vo
       },
     })
     if (options.report !== undefined) writeReport(options.report, report)
-    if (options.keep) history(options.data).keep(report)
+    if (options.keep) history(options.data, openCompute().signature).keep(report)
     watch.stop()
     if (json !== true) print(false, report, () => reportText(report))
     else if (report.noise.warnings.length > 0) process.stderr.write(`taumesh: noisy: ${report.noise.warnings.join('; ')}\n`)

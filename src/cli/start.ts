@@ -100,7 +100,7 @@ async function start(options: StartOptions): Promise<void> {
       ownText: prepared ? null : given,
       dashboard: existsSync(dashboard) ? dashboard : null,
     },
-    { log: createLog(options.log), onEvent: (event) => tell(event, json), bench: benchService({ dataFolder: data }) },
+    { log: createLog(options.log), onEvent: (event) => tell(event, json), bench: (parts) => benchService({ dataFolder: data }, parts) },
   )
   await run(node, json)
 }

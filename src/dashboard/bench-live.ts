@@ -10,7 +10,8 @@ export interface BenchLive {
   reports: BenchSummaryView[]
   refusal: string
   hasToken: boolean
-  start(request: { subject: string; seconds: number }): void
+  /** `challenge`: of a verifier, hex; then the report carries proofs. */
+  start(request: { subject: string; seconds: number; challenge?: string }): void
   cancel(): void
   tokenStored(): void
 }

@@ -8,7 +8,8 @@ import { figure } from './format.ts'
 import { Token } from './token.tsx'
 
 const SUBJECTS = ['all', 'pow', 'matmul', 'consensus', 'mixture', 'expert', 'signature']
-const SECONDS = [1, 2, 5, 10, 30]
+const SECONDS = [1, 2, 5, 10, 20, 30]
+const CHALLENGE = '[0-9a-f]{64}'
 
 function Figures({ metrics, caption }: { metrics: BenchMetricView[]; caption: string }) {
   return (
@@ -62,12 +63,13 @@ function stateOf(job: BenchJobView): string {
 function Run({ live }: { live: BenchLive }) {
   const [subject, setSubject] = useState('all')
   const [seconds, setSeconds] = useState(1)
+  const [challenge, setChallenge] = useState('')
   const { job, hasToken, refusal } = live
   const running = job?.state === 'running'
   const submit = (event: Event): void => {
     event.preventDefault()
     if (running) live.cancel()
-    else live.start({ subject, seconds })
+    else live.start({ subject, seconds, ...(challenge === '' ? {} : { challenge }) })
   }
   return (
     <section class="card" aria-labelledby="measure">
@@ -93,6 +95,17 @@ function Run({ live }: { live: BenchLive }) {
               <option key={one}>{one}</option>
             ))}
           </select>
+        </label>
+        <label>
+          verifier’s challenge{' '}
+          <input
+            class="mono"
+            value={challenge}
+            pattern={CHALLENGE}
+            title="64 hexadecimal digits, as taumesh bench verify --issue gives them; none for a report without proofs"
+            placeholder="none"
+            onInput={(event) => setChallenge(event.currentTarget.value.trim())}
+          />
         </label>
         <button type="submit" disabled={!hasToken}>
           {running ? 'Cancel' : 'Measure'}
@@ -137,6 +150,7 @@ function Reports({ reports, chosen, onChoose }: { reports: BenchSummaryView[]; c
                 <th scope="col" class="number">
                   figures
                 </th>
+                <th scope="col">signed by</th>
                 <th scope="col">noise</th>
               </tr>
             </thead>
@@ -151,6 +165,7 @@ function Reports({ reports, chosen, onChoose }: { reports: BenchSummaryView[]; c
                   <td>{when(one.createdAt)}</td>
                   <td>{one.settings.subject}</td>
                   <td class="number">{one.metrics.length}</td>
+                  <td class="mono">{one.signedBy === null ? '–' : `${one.signedBy.slice(0, 8)}…`}</td>
                   <td class="noise">{one.noise.warnings.join('; ')}</td>
                 </tr>
               ))}
@@ -164,6 +179,15 @@ function Reports({ reports, chosen, onChoose }: { reports: BenchSummaryView[]; c
             {shown.machine.cpu}, {shown.machine.cores} cores, {(shown.machine.memoryBytes / 2 ** 30).toFixed(1)} GiB, {shown.machine.system}
             ; taumesh {shown.machine.version}
             {shown.machine.commit === null ? '' : ` at ${shown.machine.commit.slice(0, 10)}`}; clock {shown.noise.clockFirst.toFixed(2)} GHz
+          </p>
+          <p class="note">
+            {shown.signedBy === null ? 'Not signed' : `Signed by ${shown.signedBy}, and the signature is right`};{' '}
+            {shown.challenge === null
+              ? 'it answers no challenge.'
+              : `it answers challenge ${shown.challenge.slice(0, 8)}… with ${shown.proofCount} proofs, which taumesh bench verify checks.`}{' '}
+            <a href={`/v1/bench/reports/${shown.id}`} download={`bench-${shown.id}.json`}>
+              The whole report
+            </a>
           </p>
           <Figures metrics={shown.metrics} caption={`Figures of report ${shown.id.slice(0, 8)}`} />
         </div>

@@ -7,8 +7,9 @@ import { join } from 'node:path'
 import { api, type Api } from '../api/server.ts'
 import { NodeError } from '../protocol/errors.ts'
 import type { Bench } from '../protocol/ports/bench.ts'
+import type { Compute } from '../protocol/ports/compute.ts'
 import type { Network } from '../protocol/ports/network.ts'
-import type { Log } from '../protocol/ports/platform.ts'
+import type { Log, Signer } from '../protocol/ports/platform.ts'
 import { MixtureGateway } from '../roles/gateway/gateway.ts'
 import { qualityList } from '../roles/validator/quality.ts'
 import { keepToken } from './api-token.ts'
@@ -47,11 +48,13 @@ export interface RunningNode {
   close(): Promise<void>
 }
 type Tell = (event: NodeEvent) => void
+/** Makes what measures this machine, which signs by the node's hotkey. */
+type MakeBench = (parts: { signer: Signer; verifier: Compute['signature'] }) => Bench
 
 /** Starts everything; resolves when the API listens. @throws NodeError of the part that could not start, with nothing left running */
 export async function startLocalNode(
   options: LocalNodeOptions,
-  { log, onEvent, bench }: { log: Log; onEvent: Tell; bench: Bench | null },
+  { log, onEvent, bench: makeBench }: { log: Log; onEvent: Tell; bench: MakeBench | null },
 ): Promise<RunningNode> {
   const closers = new Closers()
   try {
@@ -65,6 +68,7 @@ export async function startLocalNode(
     const network = await localNetwork('gateway', ground.gatewaySigner, ground.shared)
     closers.add(() => network.close())
     const gateway = await startGateway(ground, network, status, closers)
+    const bench = makeBench?.({ signer: ground.gatewaySigner, verifier: ground.shared.compute.signature }) ?? null
     const url = await startApi(options, ground, { gateway, network, status, milestones, bench }, closers)
     const seconds = sinceStart()
     milestones.reach('ready', seconds)

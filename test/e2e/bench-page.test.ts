@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { api, type Api } from '../../src/api/server.ts'
 import { benchService } from '../../src/lab/bench/service.ts'
 import { apiParts, bob } from '../support/api-parts.ts'
+import { benchParts } from '../support/bench.ts'
 import { temporaryFolder } from '../support/folders.ts'
 
 const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) => existsSync(path))
@@ -52,7 +53,7 @@ describe.skipIf(executablePath === undefined || !existsSync(join(dashboard, 'ind
     }
 
     beforeAll(async () => {
-      const bench = benchService({ dataFolder: temporaryFolder() })
+      const bench = benchService({ dataFolder: temporaryFolder() }, benchParts)
       server = await api({ host: '127.0.0.1', port: 0, hosts: [], dashboard: join(process.cwd(), dashboard) }, apiParts({ bench }))
       token = await server.tokens.create({ role: 'operator', coldkey: bob, expiresAt: Date.now() + 3_600_000 })
       url = await server.listen()
@@ -126,6 +127,7 @@ describe.skipIf(executablePath === undefined || !existsSync(join(dashboard, 'ind
           .focus()
         await page.keyboard.press('Enter')
         await page.getByRole('region', { name: /^Figures of report/ }).waitFor()
+        await page.getByText(/^Signed by 5\w{47}, and the signature is right; it answers no challenge\./).waitFor()
         await look(page, 'light')
         await page.getByRole('link', { name: 'Network' }).focus()
         await page.keyboard.press('Enter')

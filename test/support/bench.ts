@@ -4,6 +4,7 @@ import type { BenchContext } from '../../src/lab/bench/measure.ts'
 import { loadAddon } from '../../src/native/addon.ts'
 import type { Compute } from '../../src/protocol/ports/compute.ts'
 import type { BenchMetricView } from '../../src/protocol/views/bench.ts'
+import { testSigner } from './test-signer.ts'
 
 export const seedOf = (label: string): Uint8Array => new Uint8Array(createHash('sha256').update(label).digest())
 
@@ -21,5 +22,8 @@ export const benchContext = (over: Partial<BenchContext> = {}): BenchContext => 
 
 /** The addon with a part replaced. */
 export const computeWith = (over: Partial<Compute>): Compute => ({ ...loadAddon(), ...over })
+
+/** What a node hands to its bench service. */
+export const benchParts = { signer: testSigner(1), verifier: loadAddon().signature }
 
 export const claimOf = (metric: Omit<BenchMetricView, 'warnings'>): BenchMetricView => ({ ...metric, warnings: [] })

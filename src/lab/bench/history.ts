@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { NodeError } from '../../protocol/errors.ts'
 import type { BenchReportView, BenchSummaryView } from '../../protocol/views/bench.ts'
-import { reportId, summaryOf } from './report.ts'
+import { reportId, summaryOf, type Verifier } from './report.ts'
 import { readReport } from './verify.ts'
 
 const KEPT_MAX = 200
@@ -36,7 +36,8 @@ export function readReportFile(path: string): BenchReportView {
   return readReport(value)
 }
 
-export function history(dataFolder: string): History {
+/** `verifier` tells whose signature a report in the list carries. */
+export function history(dataFolder: string, verifier: Verifier): History {
   const folder = join(dataFolder, 'bench')
   const names = (): string[] =>
     existsSync(folder)
@@ -67,7 +68,11 @@ export function history(dataFolder: string): History {
       }
       return id
     },
-    list: (limit) => readable().take(limit).map(summaryOf).toArray(),
+    list: (limit) =>
+      readable()
+        .take(limit)
+        .map((report) => summaryOf(report, verifier))
+        .toArray(),
     find(name) {
       const nth = { latest: 0, previous: 1 }[name]
       const found =

@@ -1,9 +1,12 @@
 /** A report as bytes: what its id is the hash of, and what a hotkey signs. */
 import { concat, fromHex, toHex, utf8 } from '../../protocol/bytes.ts'
 import { sha256 } from '../../protocol/hash.ts'
+import type { Compute } from '../../protocol/ports/compute.ts'
 import type { Signer } from '../../protocol/ports/platform.ts'
-import { encodeSs58 } from '../../protocol/ss58.ts'
+import { decodeSs58, encodeSs58 } from '../../protocol/ss58.ts'
 import type { BenchReportView, BenchSummaryView } from '../../protocol/views/bench.ts'
+
+export type Verifier = Pick<Compute['signature'], 'verify'>
 
 const TAG = utf8('taumesh:bench:1\0')
 
@@ -34,7 +37,13 @@ export async function signReport(report: BenchReportView, signer: Signer): Promi
   return { ...report, signature: { hotkey: encodeSs58(signer.publicKey), scheme: signer.scheme, bytes } }
 }
 
-export function summaryOf(report: BenchReportView): BenchSummaryView {
-  const { proofs: _proofs, signature: _signature, format: _format, ...rest } = report
-  return { id: reportId(report), ...rest }
+/** Whether the signature that a report carries is its hotkey's over this report; false where it carries none. */
+export const hasValidSignature = (report: BenchReportView, { verify }: Verifier): boolean =>
+  report.signature !== null &&
+  verify(report.signature.scheme, decodeSs58(report.signature.hotkey), reportSigningBytes(report), fromHex(report.signature.bytes))
+
+export function summaryOf(report: BenchReportView, verifier: Verifier): BenchSummaryView {
+  const { proofs, signature, format: _format, ...rest } = report
+  const signedBy = hasValidSignature(report, verifier) ? (signature?.hotkey ?? null) : null
+  return { id: reportId(report), ...rest, signedBy, proofCount: proofs.length }
 }

@@ -7,9 +7,11 @@ import { availableParallelism } from 'node:os'
 import { extname, join } from 'node:path'
 import { NodeError, type ErrorCode } from '../../protocol/errors.ts'
 import type { Bench, BenchEvent, BenchRequest } from '../../protocol/ports/bench.ts'
+import type { Signer } from '../../protocol/ports/platform.ts'
 import type { BenchReportView } from '../../protocol/views/bench.ts'
 import { compareReports } from './compare.ts'
 import { history } from './history.ts'
+import { signReport, type Verifier } from './report.ts'
 
 export type ChildMessage =
   | BenchEvent
@@ -48,12 +50,12 @@ function measure(request: BenchRequest, signal: AbortSignal, onEvent: (event: Be
   return promise.finally(() => signal.removeEventListener('abort', stop))
 }
 
-/** Keeps its reports in the data folder. */
-export function benchService({ dataFolder }: { dataFolder: string }): Bench {
-  const kept = history(dataFolder)
+/** Signs its reports, here, where the key is: the process that measures never sees it. Keeps them in the data folder. */
+export function benchService({ dataFolder }: { dataFolder: string }, { signer, verifier }: { signer: Signer; verifier: Verifier }): Bench {
+  const kept = history(dataFolder, verifier)
   return {
     async run(request, { signal, onEvent }) {
-      const report = await measure(request, signal, onEvent)
+      const report = await signReport(await measure(request, signal, onEvent), signer)
       return { id: kept.keep(report), report }
     },
     reports: async (limit) => kept.list(limit),

@@ -7,10 +7,9 @@ import { Value } from 'typebox/value'
 import { fromHex } from '../../protocol/bytes.ts'
 import { NodeError } from '../../protocol/errors.ts'
 import type { Compute } from '../../protocol/ports/compute.ts'
-import { decodeSs58 } from '../../protocol/ss58.ts'
 import { BenchReportView, type BenchMetricView, type BenchProofView } from '../../protocol/views/bench.ts'
 import { checkProducts } from './product-check.ts'
-import { reportId, reportSigningBytes } from './report.ts'
+import { hasValidSignature, reportId } from './report.ts'
 import { checkSeals, detection } from './seal-check.ts'
 import { stepKinds } from './step-kinds.ts'
 import { checkSteps } from './steps.ts'
@@ -68,13 +67,7 @@ function wholeReport(report: BenchReportView, options: VerifyOptions, elapsed: n
     if (options.hotkey !== undefined) wrong.push('the report is not signed')
   } else {
     if (options.hotkey !== undefined && signature.hotkey !== options.hotkey) wrong.push(`it is signed by ${signature.hotkey}`)
-    const valid = compute.signature.verify(
-      signature.scheme,
-      decodeSs58(signature.hotkey),
-      reportSigningBytes(report),
-      fromHex(signature.bytes),
-    )
-    if (!valid) wrong.push('the signature does not belong to this report')
+    if (!hasValidSignature(report, compute.signature)) wrong.push('the signature does not belong to this report')
   }
   if (explained > report.elapsedSeconds) wrong.push('the figures claim more time than the whole run')
   if (report.elapsedSeconds > elapsed)

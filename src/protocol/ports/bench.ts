@@ -15,7 +15,7 @@ export interface BenchRequest {
 export type BenchEvent = { type: 'now'; metric: string } | { type: 'metric'; metric: BenchMetricView }
 
 export interface Bench {
-  /** Measures and keeps the report. @throws NodeError LAB_BENCH_*, NATIVE_* */
+  /** Measures, signs by the node's hotkey and keeps the report. @throws NodeError LAB_BENCH_*, NATIVE_* */
   run(
     request: BenchRequest,
     options: { signal: AbortSignal; onEvent: (event: BenchEvent) => void },

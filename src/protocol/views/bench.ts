@@ -136,6 +136,8 @@ export type BenchReportView = Static<typeof BenchReportView>
 export const BenchSummaryView = Type.Object({
   id: Type.String({ pattern: '^[0-9a-f]{16}$' }),
   ...Type.Omit(BenchReportView, ['proofs', 'signature', 'format']).properties,
+  signedBy: Nullable(Type.String({ description: 'Address of the hotkey that signed it; null where none did, or its signature is wrong.' })),
+  proofCount: Type.Integer({ minimum: 0, description: 'Figures that carry a proof.' }),
 })
 export type BenchSummaryView = Static<typeof BenchSummaryView>
 

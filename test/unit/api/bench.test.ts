@@ -60,7 +60,7 @@ class HandBench implements Bench {
   }
   async reports(limit: number): ReturnType<Bench['reports']> {
     const { proofs: _proofs, signature: _signature, format: _format, ...rest } = report
-    return [{ id: 'cd'.repeat(8), ...rest }].slice(0, limit)
+    return [{ id: 'cd'.repeat(8), ...rest, signedBy: null, proofCount: 0 }].slice(0, limit)
   }
   async report(id: string): Promise<BenchReportView> {
     if (id !== 'cd'.repeat(8) && id !== 'latest') throw new NodeError('LAB_BENCH_UNKNOWN', { report: id })
@@ -113,6 +113,11 @@ describe('a measurement', () => {
     bench.end()
     await expect.poll(() => job(id)).toMatchObject({ state: 'done' })
     expect((await start()).statusCode).toBe(201)
+  })
+
+  test('for a verifier takes longer, so that its proofs outlast the start', async () => {
+    await start({ challenge: 'ef'.repeat(32) })
+    expect(bench.requests).toEqual([{ subject: 'all', seconds: 20, challenge: 'ef'.repeat(32) }])
   })
 
   test('is cancelled for good', async () => {

@@ -7,8 +7,9 @@ import { history } from '../../../src/lab/bench/history.ts'
 import { describeMachine } from '../../../src/lab/bench/machine.ts'
 import { figure, quantile, time } from '../../../src/lab/bench/measure.ts'
 import { clockGhz, NoiseWatch, warningsOf } from '../../../src/lab/bench/noise.ts'
-import { reportId } from '../../../src/lab/bench/report.ts'
+import { reportId, signReport } from '../../../src/lab/bench/report.ts'
 import type { BenchMetricView, BenchReportView } from '../../../src/protocol/views/bench.ts'
+import { benchParts } from '../../support/bench.ts'
 import { temporaryFolder } from '../../support/folders.ts'
 
 const one = (over: Partial<BenchMetricView> = {}): BenchMetricView => ({
@@ -24,6 +25,7 @@ const one = (over: Partial<BenchMetricView> = {}): BenchMetricView => ({
   warnings: [],
   ...over,
 })
+const { signer, verifier } = benchParts
 const machine = describeMachine([])
 const report = (createdAt: number, metrics = [one()], over: Partial<BenchReportView> = {}): BenchReportView => ({
   format: 1,
@@ -41,7 +43,7 @@ const report = (createdAt: number, metrics = [one()], over: Partial<BenchReportV
 
 describe('the history', () => {
   test('gives reports newest first, by id, by its beginning, as latest and previous', () => {
-    const kept = history(temporaryFolder())
+    const kept = history(temporaryFolder(), verifier)
     expect(kept.list(10)).toEqual([])
     const made = [report(1_000), report(9_000), report(5_000)]
     const ids = made.map((each) => kept.keep(each))
@@ -55,9 +57,16 @@ describe('the history', () => {
       expect(() => kept.find(name)).toThrow(expect.objectContaining({ code: 'LAB_BENCH_UNKNOWN' }))
   })
 
+  test('says who signed a report, and nobody where the signature does not fit', async () => {
+    const kept = history(temporaryFolder(), verifier)
+    const signed = await signReport(report(1_000), signer)
+    for (const one of [signed, { ...signed, createdAt: 2_000 }, report(3_000)]) kept.keep(one)
+    expect(kept.list(10).map(({ signedBy }) => signedBy)).toEqual([null, null, signed.signature?.hotkey])
+  })
+
   test('passes over damaged files and drops the oldest beyond two hundred', () => {
     const folder = temporaryFolder()
-    const kept = history(folder)
+    const kept = history(folder, verifier)
     for (let i = 0; i < 203; i++) kept.keep(report(1_000 + i))
     expect(readdirSync(join(folder, 'bench'))).toHaveLength(200)
     expect(kept.list(1_000).at(-1)?.createdAt).toBe(1_003)

@@ -7,11 +7,15 @@ import { expect, test } from 'vitest'
 import { api } from '../../../src/api/server.ts'
 import { benchService } from '../../../src/lab/bench/service.ts'
 import type { BenchEvent } from '../../../src/protocol/ports/bench.ts'
+import { encodeSs58 } from '../../../src/protocol/ss58.ts'
 import { apiParts, bob } from '../../support/api-parts.ts'
+import { benchParts } from '../../support/bench.ts'
 import { temporaryFolder } from '../../support/folders.ts'
 
-test('a run tells its figures as they come, and its report is kept', async () => {
-  const bench = benchService({ dataFolder: temporaryFolder() })
+const hotkey = encodeSs58(benchParts.signer.publicKey)
+
+test('a run tells its figures as they come, and its report is signed and kept', async () => {
+  const bench = benchService({ dataFolder: temporaryFolder() }, benchParts)
   const events: BenchEvent[] = []
   const { id, report } = await bench.run(
     { subject: 'signature', seconds: 1, threads: 1 },
@@ -23,14 +27,14 @@ test('a run tells its figures as they come, and its report is kept', async () =>
     ['signature.sr25519.verify', 1, true],
   ])
   expect(await bench.report(id)).toEqual(report)
-  expect((await bench.reports(5)).map((one) => one.id)).toEqual([id])
+  expect((await bench.reports(5)).map((one) => [one.id, one.signedBy, one.proofCount])).toEqual([[id, hotkey, 0]])
 }, 60_000)
 
 test('a cancelled run ends at once, also in the middle of work that cannot be interrupted', async () => {
   const folder = temporaryFolder()
   const stop = new AbortController()
   const { promise: measuring, resolve } = Promise.withResolvers<void>()
-  const run = benchService({ dataFolder: folder }).run(
+  const run = benchService({ dataFolder: folder }, benchParts).run(
     { subject: 'consensus', seconds: 600 },
     { signal: stop.signal, onEvent: () => resolve() },
   )
@@ -43,7 +47,7 @@ test('a cancelled run ends at once, also in the middle of work that cannot be in
 }, 60_000)
 
 test('what the machine does not have is refused with what it has', async () => {
-  const run = benchService({ dataFolder: temporaryFolder() }).run(
+  const run = benchService({ dataFolder: temporaryFolder() }, benchParts).run(
     { subject: 'pow', seconds: 1, backend: 'abacus' },
     { signal: new AbortController().signal, onEvent: () => {} },
   )
@@ -94,20 +98,35 @@ test('the commands: challenge, signed report, verification, history, comparison'
   ])
 }, 120_000)
 
-test('a running node proves its rate to whoever asks', async () => {
+test('a running node proves its rate to whoever asks, signed by its hotkey', async () => {
   const data = temporaryFolder()
   const server = await api(
     { host: '127.0.0.1', port: 0, hosts: [], dashboard: null },
-    apiParts({ bench: benchService({ dataFolder: data }) }),
+    apiParts({ bench: benchService({ dataFolder: data }, benchParts) }),
   )
   try {
     const token = await server.tokens.create({ role: 'operator', coldkey: bob, expiresAt: Date.now() + 60_000 })
     writeFileSync(join(data, 'api.token'), token)
     const node = await server.listen()
-    const asked = ['--ask', '--node', node, '--data', data, '--seconds', '4', '--backend', 'portable', '--tolerance', '80']
+    const asked = [
+      '--ask',
+      '--node',
+      node,
+      '--data',
+      data,
+      '--seconds',
+      '4',
+      '--backend',
+      'portable',
+      '--tolerance',
+      '80',
+      '--hotkey',
+      hotkey,
+    ]
     const { stdout, code } = await cli('verify', ...asked, '--json')
     expect(JSON.parse(stdout)).toMatchObject({
       ok: true,
+      signedBy: hotkey,
       wrong: [],
       metrics: [{ metric: 'pow.hashrate', status: 'proven' }, { status: 'proven' }],
     })
