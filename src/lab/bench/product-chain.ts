@@ -6,6 +6,7 @@
  * A verifier's figure is that of the whole chain: the next factor, the commitment and the way to a device are in it. What one
  * product takes alone goes along as a claim.
  */
+import { totalmem } from 'node:os'
 import type { LongCall, TensorCompute } from '../../protocol/ports/compute.ts'
 import { toHex } from '../../protocol/bytes.ts'
 import type { ProductProofView } from '../../protocol/views/bench.ts'
@@ -19,8 +20,8 @@ import { RowTree, rowLeaf } from './row-tree.ts'
 export const STRIDE = 8
 /** Rows that are opened: 20 % of the work left out pass with 1 in 7,500, each try costing the delay of `places`. */
 export const OPENED = 40
-/** Committed states are kept until they are opened. */
-const KEPT_BYTES_MAX = 256 * 2 ** 20
+/** Committed states are kept until they are opened: enough for 20 s of products, where the machine has it. */
+const KEPT_BYTES_MAX = Math.min(2 ** 30, totalmem() / 8)
 
 export interface ChainShape {
   dtype: Dtype
