@@ -1,5 +1,6 @@
 /** The README's table of measured figures: made of measured JSON alone, between two markers. */
-import type { BenchReportView } from '../src/protocol/views/bench.ts'
+import type { BenchMetricView, BenchReportView } from '../src/protocol/views/bench.ts'
+import type { Comparison } from './compare/contest.ts'
 
 /** One thing done by several programs; `seconds` is the median of a run. */
 export interface Race {
@@ -11,6 +12,8 @@ export interface Results {
   commands: string[]
   report: Omit<BenchReportView, 'proofs' | 'signature' | 'challenge'>
   races: Race[]
+  /** OpenBLAS and PyTorch on the same cores, or why they were not asked. */
+  rivals: Pick<Comparison, 'versions' | 'results'> | { leftOut: string }
 }
 
 export const [BEGIN, END] = ['<!-- measured: begin (node bench/table.ts writes this part) -->', '<!-- measured: end -->']
@@ -39,16 +42,57 @@ function table(head: string[], rows: string[][]): string {
   return [line(first), line(widths.map((width) => '-'.repeat(width))), ...rest.map(line)].join('\n')
 }
 
-function metricsTable({ report }: Results): string {
+const PRODUCT = /^matmul\.(\w+)\.(\d+)$/
+
+function metricsTable(metrics: BenchMetricView[]): string {
   return table(
     ['metric', 'median', 'spread', 'runs', 'backend', 'threads'],
-    report.metrics.map((one) => [
-      `\`${one.metric}\``,
+    metrics.map((one, i) => [
+      one.metric === metrics[i - 1]?.metric ? '' : `\`${one.metric}\``,
       readable(one.value, one.unit),
       percent(one.spread),
       String(one.repetitions),
       one.backend,
       one.threads === 0 ? '-' : String(one.threads),
+    ]),
+  )
+}
+
+/** Products, a row per device and format, a column per size. */
+function productsTable(metrics: BenchMetricView[]): string {
+  const found = metrics.flatMap((one) => {
+    const [, dtype = '', n = ''] = PRODUCT.exec(one.metric) ?? []
+    return dtype === '' ? [] : [{ dtype, n: Number(n), ...one }]
+  })
+  const sizes = [...new Set(found.map(({ n }) => n))].toSorted((a, b) => a - b)
+  const kinds = Map.groupBy(found, ({ backend, dtype }) => `${dtype}, ${backend}`)
+  return table(
+    ['`matmul`', ...sizes.map((n) => `n = ${n}`)],
+    [...kinds].map(([kind, those]) => [
+      kind,
+      ...sizes.map((n) => {
+        const one = those.find((each) => each.n === n)
+        return one === undefined ? '-' : `${readable(one.value, one.unit)} ${percent(one.spread)}`
+      }),
+    ]),
+  )
+}
+
+/** Contenders as readers know them, in the order of the columns. */
+const CONTENDERS = { taumesh: 'addon', 'taumesh exact': 'addon, exact mode', numpy: 'OpenBLAS (NumPy)', torch: 'PyTorch' }
+
+/** A row per contest; a contender who did not take part has no figure. */
+function rivalsTable({ results }: Pick<Comparison, 'results'>): string {
+  return table(
+    ['side by side', 'threads', ...Object.values(CONTENDERS), 'addon / best rival'],
+    results.map(({ name, threads, unit, standings, ratio }) => [
+      `\`${name}\``,
+      String(threads),
+      ...Object.keys(CONTENDERS).map((who) => {
+        const one = standings.find((each) => each.name === who)
+        return one === undefined ? '-' : `${readable(one.rate, unit)} ${percent(one.spread)}`
+      }),
+      ratio?.toFixed(2) ?? '-',
     ]),
   )
 }
@@ -67,9 +111,16 @@ function racesTable({ races }: Results): string {
   return table(['what', 'by', 'median', 'spread', 'times as long'], rows)
 }
 
+const rivalsText = (rivals: Results['rivals']): string =>
+  'leftOut' in rivals
+    ? `OpenBLAS and PyTorch are left out: ${rivals.leftOut}.`
+    : `Rivals on the same cores in the same run: ${Object.entries(rivals.versions)
+        .map(([name, version]) => `${name} ${version}`)
+        .join('; ')}.`
+
 /** The text between the markers. */
 export function measuredText(results: Results): string {
-  const { machine, settings, createdAt, noise } = results.report
+  const { machine, settings, createdAt, noise, metrics } = results.report
   const warnings = noise.warnings.length === 0 ? '' : ` The machine was noisy: ${noise.warnings.join('; ')}.`
   const devices = machine.devices
     .filter(({ id }) => id !== 'cpu')
@@ -77,9 +128,12 @@ export function measuredText(results: Results): string {
   return [
     `Measured on ${new Date(createdAt).toISOString().slice(0, 10)} at commit \`${machine.commit?.slice(0, 12) ?? 'unknown'}\` on ${machine.cpu}, ${machine.cores} cores${machine.virtual ? ' of a virtual machine' : ''}, ${(machine.memoryBytes / 2 ** 30).toFixed(0)} GiB, ${machine.system}, Node ${machine.node}; clock ${noise.clockFirst.toFixed(2)} GHz.${devices.length === 0 ? '' : ` ${devices.join('; ')}.`}${warnings}`,
     `Commands: ${results.commands.map((one) => `\`${one}\``).join(', ')}; ${settings.seconds} s for each figure. Every answer was checked before it was timed.`,
+    rivalsText(results.rivals),
     '',
-    metricsTable(results),
+    metricsTable(metrics.filter(({ metric }) => !PRODUCT.test(metric))),
     '',
+    ...(metrics.some(({ metric }) => PRODUCT.test(metric)) ? [productsTable(metrics), ''] : []),
+    ...('results' in results.rivals ? [rivalsTable(results.rivals), ''] : []),
     ...(results.races.length === 0 ? [] : [racesTable(results), '']),
   ].join('\n')
 }

@@ -1,22 +1,33 @@
 /**
- * Measures everything and writes the README's table: `node bench/table.ts` runs `taumesh bench all` and every bench file,
- * keeps what they measured in bench/results.json and writes the table from it. `--from-results` only writes the table again;
- * `--seconds S` is the time of each figure; further words choose bench files.
+ * Measures everything and writes the README's table: `node bench/table.ts` runs `taumesh bench all`, every bench file and the
+ * comparison with OpenBLAS and PyTorch, keeps what they measured in bench/results.json and writes the table from it.
+ * `--from-results` only writes the table again; `--seconds S` is the time of each figure; `--no-rivals` leaves out OpenBLAS and
+ * PyTorch, which are installed into a scratch folder unless `--python` names an interpreter that has them; further words choose
+ * bench files.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { BenchReportView } from '../src/protocol/views/bench.ts'
+import type { Comparison } from './compare/contest.ts'
+import { findPython } from './compare/python.ts'
 import { withMeasured, type Race, type Results } from './readme-table.ts'
 
 const root = join(import.meta.dirname, '..')
 const RESULTS = join(root, 'bench/results.json')
 const README = join(root, 'README.md')
 const { values, positionals } = parseArgs({
-  options: { 'from-results': { type: 'boolean' }, seconds: { type: 'string', default: '2' }, readme: { type: 'string', default: README } },
+  options: {
+    'from-results': { type: 'boolean' },
+    seconds: { type: 'string', default: '2' },
+    rivals: { type: 'boolean', default: true },
+    python: { type: 'string' },
+    readme: { type: 'string', default: README },
+  },
   allowPositionals: true,
+  allowNegative: true,
 })
 
 /** What vitest's JSON reporter writes of benches; times in ms. */
@@ -53,6 +64,18 @@ function races(report: VitestReport): Race[] {
   )
 }
 
+/** All cores only: the README is not the place for every number of threads. */
+function rivals(scratch: string): Results['rivals'] {
+  if (!values.rivals) return { leftOut: 'by --no-rivals' }
+  const found = values.python === undefined ? findPython() : { python: values.python }
+  if ('missing' in found) return { leftOut: found.missing }
+  const file = join(scratch, 'rivals.json')
+  const python = values.python === undefined ? [] : ['--python', values.python]
+  run(['bench/compare/run.ts', '--threads', String(availableParallelism()), '--json', file, ...python])
+  const { versions, results } = JSON.parse(readFileSync(file, 'utf8')) as Comparison
+  return { versions, results }
+}
+
 function measure(): Results {
   const scratch = mkdtempSync(join(tmpdir(), 'taumesh-table-'))
   try {
@@ -77,11 +100,13 @@ function measure(): Results {
     } = JSON.parse(readFileSync(reportFile, 'utf8')) as BenchReportView
     const found = races(JSON.parse(readFileSync(racesFile, 'utf8')) as VitestReport).filter(({ runners }) => runners.length > 1)
     if (found.length === 0) throw new Error('no bench compared anything')
+    const beside = rivals(scratch)
     const commands = [
       `taumesh bench all --seconds ${values.seconds}`,
       ['npm run bench', ...(positionals.length > 0 ? ['--', ...positionals] : [])].join(' '),
+      ...('results' in beside ? ['node bench/compare/run.ts'] : []),
     ]
-    return { commands, report, races: found }
+    return { commands, report, races: found, rivals: beside }
   } finally {
     rmSync(scratch, { recursive: true, force: true })
   }

@@ -41,3 +41,28 @@ test.for(cases)('$dtype, n = $n', { timeout: 300_000 }, async ({ n, dtype }, { b
       await product(exact)
     }).run({ time: 500, iterations: 3, warmupIterations: 1, warmupTime: 0 })
 })
+
+/** The definition, row by row of b, so that memory is read in order; sums of these whole numbers are exact in binary32. */
+function byDefinition(a: Float32Array, b: Float32Array, n: number): Float32Array {
+  const c = new Float32Array(n * n)
+  for (let i = 0; i < n; i++)
+    for (let k = 0; k < n; k++) {
+      const factor = a[i * n + k] ?? 0
+      for (let j = 0; j < n; j++) c[i * n + j] = (c[i * n + j] ?? 0) + factor * (b[k * n + j] ?? 0)
+    }
+  return c
+}
+
+test('f32, n = 256, beside the definition', { timeout: 300_000 }, async ({ bench }) => {
+  const n = 256
+  const next = numbers(n)
+  const [a, b] = [0, 1].map(() => Float32Array.from({ length: n * n }, () => next(16) - 8)) as [Float32Array, Float32Array]
+  const product = async (exact: boolean): Promise<Float32Array> => await tensor.matmul(a, b, { m: n, k: n, n, exact })
+  const c = byDefinition(a, b, n)
+  for (const exact of [false, true]) expect(await product(exact)).toEqual(c)
+  await bench.compare(
+    bench('addon', async () => void (await product(false))),
+    bench('addon, exact mode', async () => void (await product(true))),
+    bench('TypeScript', () => void byDefinition(a, b, n)),
+  )
+})

@@ -22,13 +22,21 @@ export interface Standing {
   rate: number
   spread: number
 }
-export interface Result {
+interface Result {
   name: string
   threads: number
   unit: string
   standings: Standing[]
   /** The first contender's rate over that of the best rival. */
   ratio: number | null
+}
+
+/** All contests of a run, as `--json` writes them. */
+export interface Comparison {
+  machine: { cpu: string; cores: number; memoryBytes: number; node: string }
+  /** Of every rival, by name. */
+  versions: Record<string, string>
+  results: Result[]
 }
 
 const quantile = (sorted: readonly number[], q: number): number => sorted[Math.floor(q * (sorted.length - 1))] ?? Number.NaN

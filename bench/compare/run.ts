@@ -2,14 +2,14 @@
  * `node bench/compare/run.ts [subject...]`: this node's native code beside well-known rivals, in one run on one machine. Installs the rivals
  * into a scratch folder (about 7 GB for a PyTorch from PyPI, removed afterwards) unless `--python` names an interpreter that has them.
  */
-import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { hold, type Result } from './contest.ts'
+import { hold, type Comparison } from './contest.ts'
 import { expertSubject } from './expert.ts'
 import { matmulSubject } from './matmul.ts'
+import { findPython, installRivals } from './python.ts'
 import type { Subject } from './subject.ts'
 
 const subjects: Record<string, Subject> = { matmul: matmulSubject, expert: expertSubject }
@@ -28,17 +28,15 @@ const { values, positionals } = parseArgs({
 })
 const numbers = (text: string): number[] => text.split(',').map(Number)
 
-/** An environment with the packages of requirements.txt. */
-function install(scratch: string): string {
-  const folder = join(scratch, 'python')
-  execFileSync('python3', ['-m', 'venv', folder], { stdio: 'inherit' })
-  const python = join(folder, 'bin', 'python')
-  const requirements = join(import.meta.dirname, 'requirements.txt')
-  execFileSync(python, ['-m', 'pip', 'install', '--quiet', '--no-cache-dir', '-r', requirements], { stdio: 'inherit' })
-  return python
+/** An interpreter with the rivals: the one that was named, or a new environment. */
+function rivalsPython(scratch: string): string {
+  if (values.python !== undefined) return values.python
+  const found = findPython()
+  if ('missing' in found) throw new Error(found.missing)
+  return installRivals(found.python, scratch)
 }
 
-function line({ name, threads, unit, standings, ratio }: Result): string {
+function line({ name, threads, unit, standings, ratio }: Comparison['results'][number]): string {
   const [scale, prefix] = standings.some(({ rate }) => rate >= 1e9) ? [1e9, 'G'] : [1e3, 'k']
   const rates = standings.map(({ name, rate, spread }) => `${name} ${(rate / scale).toFixed(1)} ±${(spread * 100).toFixed(0)} %`)
   return [name, `${threads} threads`, `${prefix}${unit}`, ...rates, ratio === null ? '' : `ratio ${ratio.toFixed(2)}`].join(' | ')
@@ -46,7 +44,7 @@ function line({ name, threads, unit, standings, ratio }: Result): string {
 
 const scratch = mkdtempSync(join(tmpdir(), 'taumesh-compare-'))
 try {
-  const python = values.python ?? install(scratch)
+  const python = rivalsPython(scratch)
   const sizes = values.sizes === undefined ? undefined : numbers(values.sizes)
   const parts = {
     python,
@@ -56,10 +54,10 @@ try {
     sizes,
     wanted: (name: string) => name.includes(values.only),
   }
-  const report = {
+  const report: Comparison = {
     machine: { cpu: cpus()[0]?.model ?? 'unknown', cores: availableParallelism(), memoryBytes: totalmem(), node: process.version },
-    versions: {} as Record<string, string>,
-    results: [] as Result[],
+    versions: {},
+    results: [],
   }
   for (const name of positionals.length > 0 ? positionals : Object.keys(subjects)) {
     const subject = subjects[name]

@@ -1,7 +1,21 @@
 /** The README's measured part: made of results alone, between its markers, the same when it is made again. */
 import { expect, test } from 'vitest'
+import type { BenchMetricView } from '../../../src/protocol/views/bench.ts'
 import { BEGIN, END, withMeasured, type Results } from '../../../bench/readme-table.ts'
 
+const metric = (over: Partial<BenchMetricView>): BenchMetricView => ({
+  metric: '',
+  unit: 'FLOP/s',
+  value: 1,
+  backend: 'cpu',
+  threads: 1,
+  spread: 0.0123,
+  checked: true,
+  repetitions: 99,
+  seconds: 2,
+  warnings: [],
+  ...over,
+})
 const results: Results = {
   commands: ['taumesh bench all'],
   report: {
@@ -24,18 +38,10 @@ const results: Results = {
     },
     settings: { subject: 'all', backend: null, threads: 2, seconds: 2 },
     metrics: [
-      {
-        metric: 'pow.verify',
-        unit: '1/s',
-        value: 1_234_567,
-        backend: 'cpu',
-        threads: 1,
-        spread: 0.0123,
-        checked: true,
-        repetitions: 99,
-        seconds: 2,
-        warnings: [],
-      },
+      metric({ metric: 'pow.verify', unit: '1/s', value: 1_234_567 }),
+      metric({ metric: 'matmul.f32.256', value: 111.1e9 }),
+      metric({ metric: 'matmul.f32.512', value: 222.2e9 }),
+      metric({ metric: 'matmul.bf16.512', value: 333.3e9 }),
     ],
     noise: { load: 0, steal: 0, others: 0.5, clockFirst: 3.5, clockLowest: 3.5, warnings: ['other processes used 50.0 % of the CPU time'] },
     elapsedSeconds: 3,
@@ -49,7 +55,29 @@ const results: Results = {
       ],
     },
   ],
+  rivals: {
+    versions: { torch: '9.9.9' },
+    results: [
+      {
+        name: 'matmul.f32.512',
+        threads: 2,
+        unit: 'FLOP/s',
+        standings: [
+          { name: 'taumesh', runs: 9, rate: 444.4e9, spread: 0.01 },
+          { name: 'torch', runs: 9, rate: 222.2e9, spread: 0.02 },
+        ],
+        ratio: 2,
+      },
+    ],
+  },
 }
+/** The cells of the row that begins so. */
+const row = (text: string, first: string): string[] =>
+  text
+    .split('\n')
+    .map((line) => line.split('|').map((cell) => cell.trim()))
+    .find((cells) => cells[1] === first)
+    ?.slice(2, -1) ?? []
 
 test('figures, machine, commit, command and noise stand between the markers, and nothing else changes', () => {
   const readme = `before\n${BEGIN}\nold figures\n${END}\nafter\n`
@@ -71,6 +99,23 @@ test('figures, machine, commit, command and noise stand between the markers, and
     expect(written).toContain(part)
   expect(written).not.toContain('old figures')
   expect(withMeasured(written, results)).toBe(written)
+})
+
+test('products stand in one row per format, with a gap where a size was not measured', () => {
+  const written = withMeasured(`${BEGIN}${END}`, results)
+  expect(row(written, '`matmul`')).toEqual(['n = 256', 'n = 512'])
+  expect(row(written, 'f32, cpu')).toEqual(['111.1 GFLOP/s ± 1.2 %', '222.2 GFLOP/s ± 1.2 %'])
+  expect(row(written, 'bf16, cpu')).toEqual(['-', '333.3 GFLOP/s ± 1.2 %'])
+  expect(written).not.toContain('`matmul.f32.256`')
+})
+
+test('rivals stand beside the addon with their versions; without them the text says why', () => {
+  const written = withMeasured(`${BEGIN}${END}`, results)
+  expect(row(written, '`matmul.f32.512`')).toEqual(['2', '444.4 GFLOP/s ± 1.0 %', '-', '-', '222.2 GFLOP/s ± 2.0 %', '2.00'])
+  expect(written).toContain('torch 9.9.9')
+  const without = withMeasured(`${BEGIN}${END}`, { ...results, rivals: { leftOut: 'no Python' } })
+  expect(without).toContain('OpenBLAS and PyTorch are left out: no Python.')
+  expect(without).not.toContain('PyTorch |')
 })
 
 test('a README without its markers, or with two of them, is not touched', () => {
