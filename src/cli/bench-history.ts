@@ -35,39 +35,41 @@ function list({ data, limit, metric, json }: HistoryOptions): void {
           one.noise.warnings.join('; '),
         ]),
       )
-    return table(
-      ['report', 'when (UTC)', 'machine', 'backend', 'value', 'spread'],
-      found.flatMap((one) =>
-        one.metrics
-          .filter((figure) => figure.metric === metric)
-          .map((figure) => [
-            one.id,
-            when(one.createdAt),
-            one.machine.id,
-            figure.backend,
-            readable(figure.value, figure.unit),
-            `± ${percent(figure.spread)}`,
-          ]),
-      ),
+    const rows = found.flatMap((one) =>
+      one.metrics
+        .filter((figure) => figure.metric === metric)
+        .map((figure) => [
+          one.id,
+          when(one.createdAt),
+          one.machine.id,
+          figure.backend,
+          readable(figure.value, figure.unit),
+          `± ${percent(figure.spread)}`,
+        ]),
     )
+    const known = new Set(found.flatMap(({ metrics }) => metrics.map((figure) => figure.metric)))
+    if (rows.length === 0) return `no report has ${metric}; there are ${[...known].toSorted().join(', ')}`
+    return table(['report', 'when (UTC)', 'machine', 'backend', 'value', 'spread'], rows)
   })
 }
 
 const compareText = ({ differences, rows }: BenchComparisonView): string =>
   [
     ...differences.map((one) => `not alike: ${one}`),
-    table(
-      ['metric', 'backend', 'before', 'after', 'ratio', 'noise', ''],
-      rows.map((one) => [
-        one.metric,
-        one.backend,
-        readable(one.before, one.unit),
-        readable(one.after, one.unit),
-        one.ratio.toFixed(3),
-        `± ${percent(one.noise)}`,
-        one.verdict === 'same' ? 'within noise' : one.verdict,
-      ]),
-    ),
+    rows.length === 0
+      ? 'they have no figure in common'
+      : table(
+          ['metric', 'backend', 'before', 'after', 'times as fast', 'noise', ''],
+          rows.map((one) => [
+            one.metric,
+            one.backend,
+            readable(one.before, one.unit),
+            readable(one.after, one.unit),
+            one.ratio.toFixed(3),
+            `± ${percent(one.noise)}`,
+            one.verdict === 'same' ? 'within noise' : one.verdict,
+          ]),
+        ),
   ].join('\n')
 
 export function benchHistoryCommands(bench: Command): void {

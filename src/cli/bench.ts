@@ -111,7 +111,7 @@ export function benchCommand(program: Command): void {
       new Option(
         '--seconds <s>',
         `time of each figure (default: ${BENCH_SECONDS.plain}; ${BENCH_SECONDS.proven} with --challenge)`,
-      ).argParser(integer(1, 600)),
+      ).argParser(integer(1, BENCH_SECONDS.most)),
     )
     .addOption(new Option('--challenge <hex>', "a verifier's 32 bytes: the report then carries proofs").argParser(bytes32))
     .addOption(new Option('--sign', "sign the report by a wallet's hotkey"))

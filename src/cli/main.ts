@@ -60,7 +60,11 @@ function usage(error: CommanderError): void {
   const command = program.commands.find((one) => one.name() === process.argv[2])?.name()
   fail(
     new NodeError('CLI_USAGE', {
-      detail: error.message.replace(/^error: /, '').replaceAll('\n', ' '),
+      // The sentence goes on behind it.
+      detail: error.message
+        .replace(/^error: /, '')
+        .replace(/\.+$/, '')
+        .replaceAll('\n', ' '),
       command: command === undefined ? '' : `${command} `,
     }),
   )

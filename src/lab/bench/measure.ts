@@ -107,7 +107,7 @@ export function figure(
 ): Found['metric'] {
   const sorted = times.toSorted((a, b) => a - b)
   const median = quantile(sorted, 0.5)
-  const spread = (quantile(sorted, 0.9) - quantile(sorted, 0.1)) / 2 / median
+  const spread = (quantile(sorted, 0.75) - quantile(sorted, 0.25)) / 2 / median
   return {
     metric,
     unit,

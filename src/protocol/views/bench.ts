@@ -7,7 +7,7 @@ export const BENCH_SUBJECTS = ['pow', 'matmul', 'consensus', 'mixture', 'expert'
 export const BENCH_FORMAT = 1
 
 /** Time of each figure unless asked otherwise: a proof must outlast what a verifier cannot see, the start and the checks. */
-export const BENCH_SECONDS = { plain: 2, proven: 20 }
+export const BENCH_SECONDS = { plain: 2, proven: 20, most: 600 }
 
 const Base64 = Type.String({ pattern: '^[A-Za-z0-9+/]*={0,2}$' })
 /** One of some words. */
@@ -25,7 +25,7 @@ export const BenchRequestView = Type.Object(
     seconds: Type.Optional(
       Type.Integer({
         minimum: 1,
-        maximum: 600,
+        maximum: BENCH_SECONDS.most,
         description: `Time of each figure; ${BENCH_SECONDS.plain} by default, ${BENCH_SECONDS.proven} with a challenge.`,
       }),
     ),
@@ -42,7 +42,7 @@ export const BenchMetricView = Type.Object({
   value: Type.Number({ description: 'Median of the repetitions; where work is proven, all of it by all its time.' }),
   backend: Type.String(),
   threads: Count,
-  spread: Type.Number({ description: 'Half the range from the 10 % to the 90 % quantile, as a share of the median.' }),
+  spread: Type.Number({ description: 'Half the distance between the quartiles, as a share of the median.' }),
   checked: Type.Boolean({ description: 'The answer was right on the very input that was timed, before the clock started.' }),
   repetitions: Count,
   seconds: Type.Number({ description: 'Time of all repetitions together; where work is proven, with what lies between them.' }),
