@@ -6,6 +6,7 @@
 import { NodeError } from '../../protocol/errors.ts'
 import type { ExpertCompute, LongCall, Model, ModelSpec, ModelStream, TrainReport } from '../../protocol/ports/compute.ts'
 import { isGpuDevice } from './device-list.ts'
+import { JobQueue } from './job-queue.ts'
 import type { GpuSupervisor } from './supervisor.ts'
 import { isTakeover, takeOver } from './takeover.ts'
 import { checkTraining } from './training-check.ts'
@@ -17,6 +18,8 @@ const BYTES_PER_MS = 5e4
 /** Limits of a slice, as the addon has them. */
 const STEPS_MAX = 2 ** 32 - 1
 const BUDGET_MS_MAX = 3_600_000
+/** Calls that may wait for one model's slice; a trainer makes one at a time. */
+const WAITING_MAX = 64
 
 /** What a device can train, without the name of the device. */
 type Trainable = Extract<ModelSpec, { kind: 'transformer' | 'gru' }>
@@ -40,8 +43,8 @@ class DeviceModel implements Model {
   readonly #parts: DeviceModelParts
   #scratch: Model | undefined
   #text: Uint8Array = new Uint8Array(0)
-  /** What changes or reads the state waits for the slice before it. */
-  #last: Promise<unknown> = Promise.resolve()
+  /** What changes the weights: one after the other, in the order of the calls. */
+  readonly #turns = new JobQueue({ jobsMax: 1, queueMax: WAITING_MAX })
 
   constructor(parts: DeviceModelParts) {
     this.#parts = parts
@@ -55,19 +58,17 @@ class DeviceModel implements Model {
     return this.#parts.cpu.parameters
   }
 
+  /** For the slices that begin from now on: one that is under way has its own. */
   async setText(text: Uint8Array): Promise<void> {
     const own = text.slice()
-    await this.#afterLast(async () => {
-      await this.#parts.cpu.setText(own)
-      this.#text = own
-    })
+    await this.#parts.cpu.setText(own)
+    this.#text = own
   }
 
   async train(slice: Slice, options: LongCall = {}): Promise<TrainReport> {
-    return await this.#afterLast(async () => {
+    const { signal, onProgress, onFallback } = options
+    return await this.#turns.run(signal, async () => {
       const { cpu } = this.#parts
-      const { signal, onProgress, onFallback } = options
-      if (signal?.aborted === true) throw new NodeError('NATIVE_CANCELLED')
       if (!isCount(slice.steps) || !isCount(slice.totalSteps) || Number.isNaN(slice.budgetMs))
         throw new NodeError('EXPERT_INPUT', { detail: 'a slice of no such size' })
       // Without a text the CPU says so, and nothing to do it does best.
@@ -93,13 +94,14 @@ class DeviceModel implements Model {
     return await this.#parts.cpu.root()
   }
 
+  /** Of the last slice that ended: one that is on the device has changed nothing yet. */
   async save(options?: { weightsOnly?: boolean }): Promise<Uint8Array> {
-    return await this.#afterLast(async () => await this.#parts.cpu.save(options))
+    return await this.#parts.cpu.save(options)
   }
 
   async load(checkpoint: Uint8Array): Promise<void> {
     const own = checkpoint.slice()
-    await this.#afterLast(async () => await this.#parts.cpu.load(own))
+    await this.#turns.run(undefined, async () => await this.#parts.cpu.load(own))
   }
 
   async #onDevice(slice: Slice, { signal, onProgress, onDeviceSeconds }: LongCall): Promise<TrainReport> {
@@ -132,12 +134,6 @@ class DeviceModel implements Model {
     await cpu.load(payload)
     onDeviceSeconds?.(verdict.seconds)
     return verdict
-  }
-
-  async #afterLast<T>(work: () => Promise<T>): Promise<T> {
-    const next = this.#last.then(work)
-    this.#last = next.catch(() => undefined)
-    return await next
   }
 }
 

@@ -1,5 +1,6 @@
 /** A model that a device trains is the model that the CPU trains, whatever the device does. */
 import { describe, expect, test } from 'vitest'
+import { isGpuDevice } from '../../../../src/native/gpu/device-list.ts'
 import type { LongCall, Model, ModelSpec } from '../../../../src/protocol/ports/compute.ts'
 import { cpu, gpuScene } from '../../../support/gpu-scene.ts'
 import { isGpuProgramBuilt, realDevices, realProgram } from '../../../support/gpu-programs.ts'
@@ -52,6 +53,35 @@ describe.skipIf(!isGpuProgramBuilt).each(specs)('a $kind (needs npm run build:gp
     const long = model.train({ ...slice, steps: 1_000_000 }, { signal: stop.signal, onProgress: () => stop.abort() })
     await expect(long).rejects.toMatchObject({ code: 'NATIVE_CANCELLED' })
     expect(await model.save()).toEqual(before)
+  })
+
+  test.for([
+    ['the fake device', realProgram()],
+    ['a real driver', realDevices],
+  ] as const)('keeps nobody waiting who need not, while a slice is on %s', async ([, program], { skip }) => {
+    await using scene = gpuScene(program, { quietMs: 60_000 })
+    const device = (await scene.compute.tensor.devices()).find(({ id, usable }) => usable && isGpuDevice(id))
+    if (device === undefined) skip('no Vulkan device')
+    const model = scene.compute.expert.model({ ...spec, device: device?.id } as ModelSpec, 7n)
+    await model.setText(text)
+    const before = await model.save()
+    const begun = Promise.withResolvers<void>()
+    const [end, giveUp] = [new AbortController(), new AbortController()]
+    let isUnderWay = true
+    const long = model.train({ ...slice, steps: 1_000_000 }, { signal: end.signal, onProgress: () => begun.resolve() })
+    const ended = long.catch((error: unknown) => error).finally(() => (isUnderWay = false))
+    await begun.promise
+    const abandoned = model.train(slice, { signal: giveUp.signal })
+    const patient = model.train(slice)
+    giveUp.abort()
+    await expect(abandoned).rejects.toMatchObject({ code: 'NATIVE_CANCELLED' })
+    expect(await model.save()).toEqual(before)
+    await model.setText(text.subarray(0, 20))
+    expect(isUnderWay).toBe(true)
+    end.abort()
+    expect(await ended).toMatchObject({ code: 'NATIVE_CANCELLED' })
+    // 32 windows a step, each as long as the text that was set last.
+    expect(await patient).toMatchObject({ steps: 2, bytes: 2 * 32 * 20 })
   })
 
   test('learns the same on a real driver, software renderers included', async ({ skip }) => {
