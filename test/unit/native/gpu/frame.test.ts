@@ -2,6 +2,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { readAnswer } from '../../../../src/native/gpu/answer.ts'
+import { readDeviceList } from '../../../../src/native/gpu/device-list.ts'
 import { FRAME_BYTES_MAX, frameHead, FrameReader, HEADER_BYTES_MAX, type Frame, type Header } from '../../../../src/native/gpu/frame.ts'
 import { NodeError } from '../../../../src/protocol/errors.ts'
 
@@ -148,5 +149,46 @@ describe('answers', () => {
     { id: 1, error: 'text' },
   ])('%j is refused', (header) => {
     expect(() => readAnswer(header)).toThrow(/GPU process broke the protocol/)
+  })
+
+  test('of any JSON are read, and lists of devices in them, or GPU_PROTOCOL is thrown', () => {
+    const often = <T>(right: fc.Arbitrary<T>): fc.Arbitrary<unknown> =>
+      fc.oneof({ arbitrary: right, weight: 40 }, { arbitrary: fc.jsonValue(), weight: 1 })
+    const count = often(fc.maxSafeNat())
+    const texts = often(fc.string())
+    const device = fc.record({
+      id: often(fc.constantFrom('cuda:0', 'wgpu:0', 'fake:0')),
+      backend: often(fc.constantFrom('cuda', 'wgpu', 'fake')),
+      name: texts,
+      memoryBytes: often(fc.option(fc.maxSafeNat())),
+      driver: often(fc.option(fc.string())),
+      features: often(fc.array(texts, { maxLength: 3 })),
+      usable: fc.constant(true),
+      reason: often(fc.constant(null)),
+    })
+    const ok = often(fc.record({ devices: often(fc.array(often(device), { maxLength: 3 })) }))
+    const id = often(fc.integer({ min: 1, max: 2 ** 32 - 1 }))
+    const header = fc.oneof(
+      fc.record({ id, ok }),
+      fc.record({ id, progress: often(fc.record({ done: count, total: count })) }),
+      fc.record({ id, error: often(fc.record({ code: often(fc.constant('GPU_MEMORY')), text: texts })) }),
+      fc.dictionary(fc.string(), fc.jsonValue()),
+    )
+    const counts = { answers: 0, lists: 0, refused: 0 }
+    fc.assert(
+      fc.property(header, (sent) => {
+        try {
+          const answer = readAnswer(sent)
+          counts.answers += 1
+          if (answer.kind === 'ok') counts.lists += readDeviceList(answer.ok).length > 0 ? 1 : 0
+        } catch (error) {
+          if (!(error instanceof NodeError)) throw error
+          expect(error.code).toBe('GPU_PROTOCOL')
+          counts.refused += 1
+        }
+      }),
+      { ...runs, numRuns: 4_000 },
+    )
+    expect(Math.min(...Object.values(counts))).toBeGreaterThan(100)
   })
 })
