@@ -15,7 +15,10 @@ interface Kind {
   /** Packages whose tests it runs. */
   packages: string[]
   options: Record<string, string>
-  /** It must see the standard library's own locks and joins: that is built again, from the component rust-src. */
+  /**
+   * It must see the standard library's own locks and joins: that is built again, from the component rust-src. Valgrind's drd
+   * and helgrind cannot stand in: to them those locks, futexes, are races (18 reports and more from any correct program).
+   */
   buildStd?: true
 }
 const kinds: Record<string, Kind> = {
