@@ -18,7 +18,8 @@ const CONTEXTS: usize = 1 << 16;
 /// Counts all `texts`, each beginning after two times 0x0A, and writes the artefact.
 pub fn artefact(texts: &[Vec<u8>], watch: &dyn Watch) -> Result<Vec<u8>, Error> {
     let total: u64 = texts.iter().map(|text| text.len() as u64).sum();
-    let mut counts = vec![0_u32; CONTEXTS * 256];
+    // Rows of the contexts that occur: a few thousand of them in any text.
+    let mut counts: Vec<Option<Box<[u32; 256]>>> = vec![None; CONTEXTS];
     let mut done = 0_u64;
     for text in texts {
         let mut context = usize::from(u16::from_be_bytes([BEFORE; 2]));
@@ -27,7 +28,7 @@ pub fn artefact(texts: &[Vec<u8>], watch: &dyn Watch) -> Result<Vec<u8>, Error> 
                 return Err(Error::Cancelled);
             }
             for &byte in piece {
-                counts[context << 8 | usize::from(byte)] += 1;
+                counts[context].get_or_insert_with(|| Box::new([0; 256]))[usize::from(byte)] += 1;
                 context = (context << 8 | usize::from(byte)) & 0xffff;
             }
             done += piece.len() as u64;
@@ -35,14 +36,17 @@ pub fn artefact(texts: &[Vec<u8>], watch: &dyn Watch) -> Result<Vec<u8>, Error> 
         }
     }
     let mut artefact = Vec::new();
-    for (slot, &count) in counts.iter().enumerate().filter(|&(_, &count)| count > 0) {
-        artefact.extend_from_slice(&[(slot >> 16) as u8, (slot >> 8) as u8, slot as u8]);
-        let mut rest = count;
-        while rest >= 0x80 {
-            artefact.push(rest as u8 | 0x80);
-            rest >>= 7;
+    for (context, row) in (0_u16..).zip(&counts).filter_map(|(context, row)| Some((context, row.as_ref()?))) {
+        for (byte, &count) in (0_u8..=255).zip(row.iter()).filter(|&(_, &count)| count > 0) {
+            artefact.extend_from_slice(&context.to_be_bytes());
+            artefact.push(byte);
+            let mut rest = count;
+            while rest >= 0x80 {
+                artefact.push(rest as u8 | 0x80);
+                rest >>= 7;
+            }
+            artefact.push(rest as u8);
         }
-        artefact.push(rest as u8);
     }
     Ok(artefact)
 }
