@@ -1,6 +1,7 @@
 /**
  * `node --expose-gc test/e2e/addon-memory.ts --calls 100000`: calls every export of the addon so often and prints, per export,
  * how resident memory grew; exits 1 where one grew by more than 1 KiB per 1,000 calls beyond the noise of the heap, in every block.
+ * `--only NAME`, once or more often, leaves the others out.
  */
 import { parseArgs } from 'node:util'
 import { addonCalls } from '../support/addon-calls.ts'
@@ -11,13 +12,8 @@ const SLOPE = 1.024 // bytes per call: 1 KiB per 1,000
 /** Calls in flight: enough to keep the pool busy, few enough for its queue. */
 const ABREAST = 16
 
-const { values } = parseArgs({ options: { calls: { type: 'string', default: '100000' }, only: { type: 'string' } } })
+const { values } = parseArgs({ options: { calls: { type: 'string', default: '100000' }, only: { type: 'string', multiple: true } } })
 const asked = Number(values.calls)
-/** What takes milliseconds is called so many times less often; it would show a leak as well, because it moves more memory. */
-const slow = new Map([
-  ['fallbackArtefact', 100],
-  ['NativeModel.train', 10],
-])
 const collect = globalThis.gc
 if (collect === undefined) throw new Error('run it with --expose-gc')
 
@@ -45,15 +41,14 @@ const BLOCKS = 6
 const limit = NOISE + SLOPE * asked
 const grown: Record<string, number> = {}
 for (const [name, call] of Object.entries(addonCalls())) {
-  const calls = Math.ceil(asked / (slow.get(name) ?? 1))
-  if (values.only !== undefined && name !== values.only) continue
+  if (values.only !== undefined && !values.only.includes(name)) continue
   // As often before as between two looks: pools and the heap find their size first.
-  await repeat(call, calls)
+  await repeat(call, asked)
   // What leaks grows in every block of calls; what finds its size late does not.
   let least = Number.POSITIVE_INFINITY
   for (let block = 0; block < BLOCKS && least > limit; block++) {
     const before = await resident()
-    await repeat(call, calls)
+    await repeat(call, asked)
     least = Math.min(least, (await resident()) - before)
   }
   grown[name] = least
