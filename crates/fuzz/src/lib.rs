@@ -8,6 +8,7 @@
 mod consensus_rows;
 mod entry;
 mod expert_models;
+mod gpu_requests;
 mod matrices;
 mod mixture_bytes;
 mod mixture_games;
@@ -39,6 +40,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "matrix", longest: 4_096, run: matrices::products },
     Target { name: "checkpoint", longest: 16_384, run: expert_models::checkpoint },
     Target { name: "fallback", longest: 4_096, run: expert_models::fallback },
+    Target { name: "gpu-header", longest: 4_096, run: gpu_requests::header },
+    Target { name: "gpu-stream", longest: 4_096, run: gpu_requests::stream },
     Target { name: "order", longest: 4_096, run: expert_models::order },
 ];
 

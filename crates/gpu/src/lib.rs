@@ -2,7 +2,9 @@
 //! It runs as a child of the node, because a driver that failed is only cured by the end of its process.
 #![allow(clippy::missing_errors_doc)] // the error enum says when each occurs
 pub mod accelerator;
+#[cfg(feature = "drivers")]
 mod cublas;
+#[cfg(feature = "drivers")]
 mod cuda;
 pub mod device;
 pub mod engine;
@@ -10,6 +12,7 @@ pub mod error;
 pub mod fake;
 pub mod frame;
 pub mod host;
+#[cfg(feature = "drivers")]
 pub mod list;
 pub mod matmul;
 pub mod pace;
@@ -18,6 +21,7 @@ pub mod seal;
 pub mod server;
 pub mod shape;
 pub mod train;
+#[cfg(feature = "drivers")]
 pub mod vulkan;
 pub mod watch;
 mod wgsl;
