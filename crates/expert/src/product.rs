@@ -1,34 +1,36 @@
 //! Products of the shapes that nano models are made of: hundreds of rows, 16 to a few hundred columns, a short inner
 //! dimension. General libraries spend much of such a product on packing. Here the right factor of many products, a
 //! tensor of weights, is packed once per training step (`Factor`), and the left one never: its numbers are read one at
-//! a time and spread over a vector. In fast mode each element is a chain of fused multiply-adds in the order of the
-//! inner index, whatever the number of rows and columns, so a row has the same bits alone and among others. In exact
-//! mode everything is `tensor`'s exact product.
+//! a time and spread over a vector. How an element is summed (`strip`) depends neither on the number of rows and columns
+//! nor on where it lies, so a row has the same bits alone and among others.
 #![allow(unsafe_code)] // vectors of the factors are read through pointers: a check per vector would cost more than it
-use pulp::{MemMask, Simd, WithSimd};
+mod strip;
+
+use pulp::{Simd, WithSimd};
 use tensor::level::arch;
 use tensor::matmul::{Into, Mode, View, ViewMut};
 
+use self::strip::Strip;
+
 /// The right factor of many products: k rows, n columns.
 pub struct Factor {
+    mode: Mode,
     data: Vec<f32>,
     rows: usize,
     columns: usize,
-    /// Columns of one panel: all rows of its columns lie together. 0 in exact mode: row-major.
+    /// Columns of one panel: all rows of its columns lie together.
     panel: usize,
 }
 
 impl Factor {
     /// Packs `b`; call it again when its numbers have changed.
     pub fn new(mode: Mode, b: View) -> Self {
-        let panel = if mode == Mode::Exact { 0 } else { arch().dispatch(PanelWidth) };
-        let width = if panel == 0 { b.columns.max(1) } else { panel };
-        let panels = b.columns.div_ceil(width);
-        let mut data = vec![0.0; panels * width * b.rows];
-        for (index, packed) in data.chunks_exact_mut((width * b.rows).max(1)).enumerate() {
-            let first = index * width;
-            let count = width.min(b.columns - first);
-            for (k, line) in packed.chunks_exact_mut(width).enumerate() {
+        let panel = arch().dispatch(PanelWidth);
+        let mut data = vec![0.0; b.columns.next_multiple_of(panel) * b.rows];
+        for (index, packed) in data.chunks_exact_mut((panel * b.rows).max(1)).enumerate() {
+            let first = index * panel;
+            let count = panel.min(b.columns - first);
+            for (k, line) in packed.chunks_exact_mut(panel).enumerate() {
                 let from = k * b.row_stride + first * b.column_stride;
                 let values = b.data[from..].iter().step_by(b.column_stride);
                 for (to, &value) in line[..count].iter_mut().zip(values) {
@@ -36,30 +38,22 @@ impl Factor {
                 }
             }
         }
-        Self { data, rows: b.rows, columns: b.columns, panel }
+        Self { mode, data, rows: b.rows, columns: b.columns, panel }
     }
 
     /// c = a·self or c += a·self.
     pub fn apply(&self, a: View, c: ViewMut, into: Into) {
         assert!(a.columns == self.rows && c.columns == self.columns, "shapes of a product do not fit");
-        if self.panel == 0 {
-            tensor::matmul::multiply(Mode::Exact, a, View::new(&self.data, self.rows, self.columns), c, into);
-        } else {
-            run(a, &self.data, Right { panel: Some(self.panel), stride: self.panel }, c, into);
-        }
+        run(self.mode, a, &self.data, Right { panel: Some(self.panel), stride: self.panel }, c, into);
     }
 }
 
 /// c = a·b or c += a·b. Rows of `b` are read as they lie, each without gaps; of `a` either rows or columns are.
 pub fn multiply(mode: Mode, a: View, b: View, c: ViewMut, into: Into) {
-    if mode == Mode::Exact {
-        tensor::matmul::multiply(mode, a, b, c, into);
-        return;
-    }
     assert!(a.columns == b.rows && b.columns == c.columns, "shapes of a product do not fit");
     assert!(b.column_stride == 1 || b.columns < 2, "the right factor lies in columns");
     assert!(span(b.rows, b.columns, b.row_stride, 1) <= b.data.len(), "the right factor is larger than its memory");
-    run(a, b.data, Right { panel: None, stride: b.row_stride }, c, into);
+    run(mode, a, b.data, Right { panel: None, stride: b.row_stride }, c, into);
 }
 
 /// Elements of memory that a matrix reaches over.
@@ -75,7 +69,7 @@ struct Right {
 }
 
 /// Checks what the loops rely on, then runs them with the widest vectors. The caller vouches for the right factor.
-fn run(a: View, b: &[f32], right: Right, c: ViewMut, into: Into) {
+fn run(mode: Mode, a: View, b: &[f32], right: Right, c: ViewMut, into: Into) {
     assert!(a.rows == c.rows && c.columns <= c.row_stride, "shapes of a product do not fit");
     assert!(
         span(a.rows, a.columns, a.row_stride, a.column_stride) <= a.data.len(),
@@ -84,7 +78,7 @@ fn run(a: View, b: &[f32], right: Right, c: ViewMut, into: Into) {
     assert!(span(c.rows, c.columns, c.row_stride, 1) <= c.data.len(), "a product is larger than its memory");
     assert!(a.row_stride == 1 || a.column_stride == 1, "the left factor lies in neither rows nor columns");
     if c.rows > 0 && c.columns > 0 {
-        arch().dispatch(Product { a, b, right, c, into });
+        arch().dispatch(Product { mode, a, b, right, c, into });
     }
 }
 
@@ -105,6 +99,7 @@ impl WithSimd for PanelWidth {
 }
 
 struct Product<'a, 'b> {
+    mode: Mode,
     a: View<'a>,
     b: &'a [f32],
     right: Right,
@@ -112,26 +107,19 @@ struct Product<'a, 'b> {
     into: Into,
 }
 
-/// Some columns of a product.
-struct Strip {
-    a: *const f32,
-    a_row: usize,
-    a_inner: usize,
-    b: *const f32,
-    b_inner: usize,
-    c: *mut f32,
-    c_row: usize,
-    rows: usize,
-    inner: usize,
-    add: bool,
-}
-
 impl WithSimd for Product<'_, '_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { a, b, right, c, into } = self;
+        if self.mode == Mode::Exact { self.strips::<S, true>(simd) } else { self.strips::<S, false>(simd) }
+    }
+}
+
+impl Product<'_, '_> {
+    #[inline(always)]
+    fn strips<S: Simd, const EXACT: bool>(self, simd: S) {
+        let Self { a, b, right, c, into, .. } = self;
         let wide = vectors::<S>() * S::F32_LANES;
         let columns = c.columns;
         let mut first = 0;
@@ -167,111 +155,20 @@ impl WithSimd for Product<'_, '_> {
             unsafe {
                 if width == wide {
                     if S::REGISTER_COUNT >= 32 {
-                        strip.columns::<S, 6, 4>(simd, None);
+                        strip.columns::<S, 6, 4, EXACT>(simd, None);
                     } else {
-                        strip.columns::<S, 6, 2>(simd, None);
+                        strip.columns::<S, 6, 2, EXACT>(simd, None);
                     }
                 } else if width == 2 * S::F32_LANES {
-                    strip.columns::<S, 8, 2>(simd, None);
+                    strip.columns::<S, 8, 2, EXACT>(simd, None);
                 } else if width == S::F32_LANES {
-                    strip.columns::<S, 8, 1>(simd, None);
+                    strip.columns::<S, 8, 1, EXACT>(simd, None);
                 } else {
-                    strip.columns::<S, 8, 1>(simd, Some(simd.mask_between_m32s(0, width as u32)));
+                    strip.columns::<S, 8, 1, EXACT>(simd, Some(simd.mask_between_m32s(0, width as u32)));
                 }
             }
             first += width;
         }
-    }
-}
-
-impl Strip {
-    /// All rows, `R` at a time, the last ones fewer.
-    #[inline(always)]
-    unsafe fn columns<S: Simd, const R: usize, const V: usize>(&self, simd: S, mask: Option<MemMask<S::m32s>>) {
-        let mut row = 0;
-        // SAFETY: rows below `self.rows` alone, as the caller promises.
-        unsafe {
-            while row + R <= self.rows {
-                self.rows::<S, R, V>(simd, row, mask);
-                row += R;
-            }
-            if row + 4 <= self.rows {
-                self.rows::<S, 4, V>(simd, row, mask);
-                row += 4;
-            }
-            if row + 2 <= self.rows {
-                self.rows::<S, 2, V>(simd, row, mask);
-                row += 2;
-            }
-            if row < self.rows {
-                self.rows::<S, 1, V>(simd, row, mask);
-            }
-        }
-    }
-
-    /// `R` rows from `row` on.
-    #[inline(always)]
-    unsafe fn rows<S: Simd, const R: usize, const V: usize>(
-        &self,
-        simd: S,
-        row: usize,
-        mask: Option<MemMask<S::m32s>>,
-    ) {
-        // SAFETY: as the caller promises; which stride is 1 is told apart so that the compiler knows it.
-        unsafe {
-            let a = self.a.add(row * self.a_row);
-            let sums = if self.a_row == 1 {
-                self.tile::<S, R, V>(simd, a, 1, self.a_inner, mask)
-            } else {
-                self.tile::<S, R, V>(simd, a, self.a_row, 1, mask)
-            };
-            for (r, sums) in sums.into_iter().enumerate() {
-                for (v, sum) in sums.into_iter().enumerate() {
-                    let out = self.c.add((row + r) * self.c_row + v * S::F32_LANES);
-                    if let Some(mask) = mask {
-                        let sum = if self.add { simd.add_f32s(simd.mask_load_ptr_f32s(mask, out), sum) } else { sum };
-                        simd.mask_store_ptr_f32s(mask, out, sum);
-                    } else {
-                        let out = out.cast::<S::f32s>();
-                        let sum = if self.add { simd.add_f32s(out.read_unaligned(), sum) } else { sum };
-                        out.write_unaligned(sum);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Sums over the inner index, in its order, of `R` rows and `V` vectors of columns.
-    #[inline(always)]
-    unsafe fn tile<S: Simd, const R: usize, const V: usize>(
-        &self,
-        simd: S,
-        a: *const f32,
-        a_row: usize,
-        a_inner: usize,
-        mask: Option<MemMask<S::m32s>>,
-    ) -> [[S::f32s; V]; R] {
-        let mut sums = [[simd.splat_f32s(0.0); V]; R];
-        for k in 0..self.inner {
-            // SAFETY: k is below the inner dimension, so these elements are there, as the caller promises.
-            unsafe {
-                let line = self.b.add(k * self.b_inner);
-                let mut right = [simd.splat_f32s(0.0); V];
-                for (v, right) in right.iter_mut().enumerate() {
-                    *right = match mask {
-                        Some(mask) => simd.mask_load_ptr_f32s(mask, line),
-                        None => line.add(v * S::F32_LANES).cast::<S::f32s>().read_unaligned(),
-                    };
-                }
-                for (r, sums) in sums.iter_mut().enumerate() {
-                    let left = simd.splat_f32s(*a.add(r * a_row + k * a_inner));
-                    for (sum, &right) in sums.iter_mut().zip(&right) {
-                        *sum = simd.mul_add_f32s(left, right, *sum);
-                    }
-                }
-            }
-        }
-        sums
     }
 }
 
@@ -345,6 +242,25 @@ mod tests {
                         (f64::from(value) - expected).abs() < 1e-5 * (k as f64 + 2.0),
                         "{mode:?} {m}x{k}x{n} packed"
                     );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_exact_order_is_that_of_the_tensor_crate() {
+        for (m, k, n) in SHAPES {
+            let (x, y) = (filled(m * k, 5), filled(k * n, 6));
+            for a in [View::new(&x, m, k), View::new(&x, k, m).t()] {
+                for into in [Into::Replace, Into::Add] {
+                    let b = View::new(&y, k, n);
+                    let mut outs = [vec![0.5; m * n], vec![0.5; m * n], vec![0.5; m * n]];
+                    let [theirs, one, two] = &mut outs;
+                    tensor::matmul::multiply(Mode::Exact, a, b, ViewMut::new(theirs, m, n), into);
+                    multiply(Mode::Exact, a, b, ViewMut::new(one, m, n), into);
+                    Factor::new(Mode::Exact, b).apply(a, ViewMut::new(two, m, n), into);
+                    let [theirs, one, two] = outs.map(|out| out.into_iter().map(f32::to_bits).collect::<Vec<_>>());
+                    assert!(one == theirs && two == theirs, "{m}x{k}x{n}");
                 }
             }
         }
