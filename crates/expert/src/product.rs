@@ -161,6 +161,8 @@ impl Product<'_, '_> {
                     }
                 } else if width == 2 * S::F32_LANES {
                     strip.columns::<S, 8, 2, EXACT>(simd, None);
+                } else if width == S::F32_LANES && S::REGISTER_COUNT >= 32 {
+                    strip.columns::<S, 16, 1, EXACT>(simd, None);
                 } else if width == S::F32_LANES {
                     strip.columns::<S, 8, 1, EXACT>(simd, None);
                 } else {

@@ -162,6 +162,9 @@ fn check_streams<N: Network>(network: N) {
         assert_eq!(leaves, whole[(at + 1 - step) * 256..(at + 1) * 256], "up to {at}");
     }
     assert_eq!(stream.extend(100, &text[100..120], 60).unwrap(), whole[61 * 256..121 * 256]);
+    // What was taken back leaves no trace.
+    stream.extend(90, b"xyz", 1).unwrap();
+    assert_eq!(stream.extend(90, &text[90..92], 2).unwrap(), whole[91 * 256..93 * 256]);
     let batch: Vec<(&[u8], usize)> = (0..7).map(|i| (&text[..40 * i], 0)).collect();
     for ((context, _), leaves) in batch.iter().zip(snapshot.predict_together(&batch)) {
         assert_eq!(leaves, whole[..(context.len() + 1) * 256]);

@@ -51,15 +51,6 @@ pub fn across(rows: &[f32], stride: usize, count: usize, columns: &mut [Columns]
     }
 }
 
-/// The first `count` columns become rows again.
-pub fn along(columns: &[Columns], stride: usize, count: usize, rows: &mut [f32]) {
-    for (c, column) in columns.iter().enumerate() {
-        for (q, value) in column[..count].iter().enumerate() {
-            rows[q * stride + c] = *value;
-        }
-    }
-}
-
 /// Rows `first..` of a block whose first query is at `first` mean later positions than the query in lane i < j.
 pub fn mask(rows: &mut [Columns], value: f32) {
     for (j, row) in rows.iter_mut().enumerate() {
@@ -93,28 +84,17 @@ pub fn forward(
             let (mut most, mut sums) = ([f32::NEG_INFINITY; BLOCK], [0.0; BLOCK]);
             softmax(mode, scores, &mut most, &mut sums);
             mask(&mut scores[first..], 0.0);
-            let values = View::strided(&qkv[2 * d + at..], seen, size.head, 3 * d).t();
-            let weighted = ViewMut::new(turned.as_flattened_mut(), size.head, BLOCK);
-            multiply(mode, values, View::new(scores.as_flattened(), seen, BLOCK), weighted, Into::Replace);
+            let values = View::strided(&qkv[2 * d + at..], seen, size.head, 3 * d);
+            let mixed = &mut mixed[first * d + at..];
+            let weights = View::strided(scores.as_flattened(), seen, count, BLOCK).t();
+            multiply(mode, weights, values, ViewMut::strided(mixed, count, size.head, d), Into::Replace);
             let log_sums = &mut log_sums[h * size.rows + first..][..count];
-            vectorised(
-                #[inline(always)]
-                || {
-                    let mut factors = [0.0; BLOCK];
-                    for (factor, sum) in factors.iter_mut().zip(&sums) {
-                        *factor = 1.0 / sum;
-                    }
-                    for column in turned.iter_mut() {
-                        for (value, factor) in column.iter_mut().zip(&factors) {
-                            *value *= factor;
-                        }
-                    }
-                    for ((log_sum, most), &sum) in log_sums.iter_mut().zip(&most).zip(&sums) {
-                        *log_sum = most + kernels::ln(sum);
-                    }
-                },
-            );
-            along(turned, d, count, &mut mixed[first * d + at..]);
+            let rows = mixed.chunks_mut(d).zip(log_sums).zip(most.iter().zip(&sums));
+            for ((row, log_sum), (most, &sum)) in rows {
+                let factor = 1.0 / sum;
+                row[..size.head].iter_mut().for_each(|value| *value *= factor);
+                *log_sum = most + kernels::ln(sum);
+            }
         }
     }
 }
@@ -174,9 +154,8 @@ pub fn backward(
             let queries = View::strided(&seen.queries[first * d + at..], count, head, d);
             let dkeys = ViewMut::strided(&mut dkeys[at..], keys, head, d);
             multiply(mode, View::strided(g, keys, count, BLOCK), queries, dkeys, Into::Add);
-            let dturned = ViewMut::new(turned.as_flattened_mut(), head, BLOCK);
-            multiply(mode, key_view.t(), View::new(g, keys, BLOCK), dturned, Into::Replace);
-            along(turned, d, count, &mut dqueries[first * d + at..]);
+            let dqueries = ViewMut::strided(&mut dqueries[first * d + at..], count, head, d);
+            multiply(mode, View::strided(g, keys, count, BLOCK).t(), key_view, dqueries, Into::Replace);
         }
     }
 }

@@ -166,11 +166,19 @@ impl Transformer {
         vectorised(
             #[inline(always)]
             || {
-                for (t, (row, out)) in qkv.chunks_exact(3 * d).zip(out.chunks_exact_mut(d)).enumerate() {
-                    let row = &row[part * d..][..d];
-                    for (h, (x, out)) in row.chunks_exact(head).zip(out.chunks_exact_mut(head)).enumerate() {
-                        let r = 1.0 / (kernels::dot(x, x) / head as f32 + kernels::NORM_FLOOR).sqrt();
-                        inverse[t * heads + h] = r;
+                let rows = || qkv.chunks_exact(3 * d).map(|row| &row[part * d..][..d]);
+                for (row, squares) in rows().zip(inverse.chunks_exact_mut(heads)) {
+                    for (x, square) in row.chunks_exact(head).zip(squares) {
+                        *square = kernels::dot(x, x);
+                    }
+                }
+                // All roots together: one vector of them takes little longer than one root.
+                for inverse in &mut inverse[..qkv.len() / (3 * d) * heads] {
+                    *inverse = 1.0 / (*inverse / head as f32 + kernels::NORM_FLOOR).sqrt();
+                }
+                let places = out.chunks_exact_mut(d).zip(inverse.chunks_exact(heads)).enumerate();
+                for (row, (t, (out, inverse))) in rows().zip(places) {
+                    for ((x, out), &r) in row.chunks_exact(head).zip(out.chunks_exact_mut(head)).zip(inverse) {
                         kernels::norm_row(x, gain, r, out);
                     }
                     for out in out.chunks_exact_mut(head) {

@@ -19,6 +19,7 @@
 //! A step sums the gradients of 32 windows, scales by 1/(32·T) and gives them to `optimizer`.
 mod attention;
 mod backward;
+mod cache;
 mod factors;
 mod forward;
 mod predict;

@@ -2,12 +2,13 @@
 //! keys and values, and a row has the same bits alone and in a block. Beyond the training context a row attends to the
 //! beginning and to the latest positions only, at distances that training knew, so length costs linear time and stays
 //! causal.
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use tensor::kernels::{self, vectorised};
+use tensor::kernels;
 use tensor::matmul::{Into, View, ViewMut};
 
-use super::attention::{across, along, mask};
+use super::attention::{across, mask};
+use super::cache::{Cache, LayerCache};
 use super::factors::{Direction, apply};
 use super::{Layer, Transformer};
 use crate::error::Error;
@@ -20,8 +21,8 @@ use crate::softmax::leaves_of_logits;
 
 /// Rows computed together: a scored span with its filler in one go, and few enough to stay in the caches.
 const CHUNK: usize = 320;
-/// Contexts that one thread computes one after the other in the same memory.
-const BATCH: usize = 16;
+/// Tokens of the largest cache that is kept for the next context: more than the longest that the network asks for.
+const KEPT_ROWS: usize = 5_000;
 /// Fewer rows than this are computed one by one: a block would waste most of its lanes.
 const FEW: usize = 6;
 /// Sums over keys are sixteen running sums, so what is seen begins at a multiple of that for every row.
@@ -33,50 +34,8 @@ pub struct Snapshot {
     weights: Arc<Vec<f32>>,
     /// Packed when first asked: most steps of training answer nothing.
     factors: OnceLock<Direction>,
-}
-
-/// Keys and values of one layer's tokens so far.
-#[derive(Default)]
-struct LayerCache {
-    /// A column for each token, `room` numbers from one row to the next.
-    keys: Vec<f32>,
-    /// A row for each token.
-    values: Vec<f32>,
-}
-
-/// Keys and values of the tokens so far, by layer.
-struct Cache {
-    layers: Vec<LayerCache>,
-    /// Tokens that fit: an odd multiple of 16, so that the rows of keys do not share few lines of the CPU's caches.
-    room: usize,
-    rows: usize,
-}
-
-impl Cache {
-    fn truncate(&mut self, rows: usize, width: usize) {
-        for layer in &mut self.layers {
-            layer.values.truncate(rows * width);
-        }
-        self.rows = rows;
-    }
-
-    /// Makes room for `rows` tokens.
-    fn reserve(&mut self, rows: usize, width: usize) {
-        if rows <= self.room {
-            return;
-        }
-        let room = rows.max(2 * self.room).max(4 * LANES).next_multiple_of(2 * LANES) + LANES;
-        for layer in &mut self.layers {
-            let mut keys = vec![0.0; width * room];
-            if self.room > 0 {
-                for (new, old) in keys.chunks_exact_mut(room).zip(layer.keys.chunks_exact(self.room)) {
-                    new[..self.rows].copy_from_slice(&old[..self.rows]);
-                }
-            }
-            layer.keys = keys;
-        }
-        self.room = room;
-    }
+    /// Memory of contexts that were answered: fresh pages cost a short one a tenth of its time.
+    spare: Mutex<Vec<(Cache, Work)>>,
 }
 
 /// Memory for one chunk of rows.
@@ -86,7 +45,6 @@ struct Work {
     normed: Vec<f32>,
     qkv: Vec<f32>,
     queries: Vec<f32>,
-    keys: Vec<f32>,
     inverse: Vec<f32>,
     mixed: Vec<f32>,
     up: Vec<f32>,
@@ -103,7 +61,6 @@ impl Work {
         self.normed.resize(rows * d, 0.0);
         self.qkv.resize(rows * 3 * d, 0.0);
         self.queries.resize(rows * d, 0.0);
-        self.keys.resize(rows * d, 0.0);
         self.inverse.resize(rows * heads, 0.0);
         self.mixed.resize(rows * d, 0.0);
         self.up.resize(rows * 4 * d, 0.0);
@@ -117,25 +74,23 @@ struct Head<'a> {
     network: &'a Transformer,
     at: usize,
     layer: &'a LayerCache,
-    room: usize,
     /// Position of the chunk's first row.
     start: usize,
 }
 
 impl Snapshot {
     pub fn new(network: Arc<Transformer>, weights: Arc<Vec<f32>>) -> Self {
-        Self { network, weights, factors: OnceLock::new() }
+        Self { network, weights, factors: OnceLock::new(), spare: Mutex::default() }
     }
 
     fn cache(&self) -> Cache {
-        Cache { layers: self.network.layers.iter().map(|_| LayerCache::default()).collect(), room: 0, rows: 0 }
+        Cache::new(self.network.layers.len())
     }
 
     /// Computes the rows after `cache.rows` up to `text.len()` (row t sees the beginning and `text[..t]`), and writes the
     /// leaves of those from `from` on.
     fn run(&self, cache: &mut Cache, work: &mut Work, text: &[u8], from: usize, leaves: &mut [u8]) {
         let end = text.len() + 1;
-        cache.reserve(end, self.network.shape.width);
         let mut leaves = leaves;
         while cache.rows < end {
             let start = cache.rows;
@@ -163,13 +118,16 @@ impl Snapshot {
             let token = (start + r).checked_sub(1).map_or(usize::from(BOS), |before| usize::from(text[before]));
             x.copy_from_slice(&embedding[token * d..][..d]);
         }
-        let room = cache.room;
+        let few = (1..FEW).contains(&(rows % BLOCK));
         for ((layer, factors), cached) in net.layers.iter().zip(&self.factors().layers).zip(&mut cache.layers) {
             kernels::rms_norm(&work.x, &weights[layer.norm.clone()], &mut work.normed, &mut work.inverse);
             apply(&factors.qkv, &work.normed, d, &mut work.qkv, 3 * d, Into::Replace);
-            self.extend(layer, work, start, cached, room);
+            self.extend(layer, work, start, cached);
+            if few {
+                cached.turn(d);
+            }
             for h in 0..net.shape.heads {
-                let head = Head { network: net, at: h * net.head(), layer: cached, room, start };
+                let head = Head { network: net, at: h * net.head(), layer: cached, start };
                 for first in (0..rows).step_by(BLOCK) {
                     match BLOCK.min(rows - first) {
                         few @ ..FEW => (first..first + few).for_each(|row| head.row(work, row)),
@@ -186,16 +144,15 @@ impl Snapshot {
         cache.rows = start + rows;
     }
 
-    /// Places queries and keys, and appends keys and values to the cache.
-    fn extend(&self, layer: &Layer, work: &mut Work, start: usize, cached: &mut LayerCache, room: usize) {
+    /// Places the queries, and appends keys, placed, and values to the cache.
+    fn extend(&self, layer: &Layer, work: &mut Work, start: usize, cached: &mut LayerCache) {
         let (net, d) = (&*self.network, self.network.shape.width);
-        let Work { qkv, queries, keys: placed, inverse, .. } = work;
+        let Work { qkv, queries, inverse, .. } = work;
         net.place(qkv, 0, start, &self.weights[layer.query_norm.clone()], queries, inverse);
-        net.place(qkv, 1, start, &self.weights[layer.key_norm.clone()], placed, inverse);
-        for (c, keys) in cached.keys.chunks_exact_mut(room).enumerate() {
-            let column = placed[c..].iter().step_by(d);
-            keys[start..].iter_mut().zip(column).for_each(|(to, &key)| *to = key);
-        }
+        let end = start * d + qkv.len() / 3;
+        cached.keys.resize(end, 0.0);
+        let keys = &mut cached.keys[start * d..];
+        net.place(qkv, 1, start, &self.weights[layer.key_norm.clone()], keys, inverse);
         for row in qkv.chunks_exact(3 * d) {
             cached.values.extend_from_slice(&row[2 * d..]);
         }
@@ -227,9 +184,9 @@ impl Head<'_> {
         let scores = &mut scores[..seen];
         let rows = &queries[first * d + at..];
         across(rows, d, count, turned);
-        let keys = View { row_stride: self.room, ..View::new(&self.layer.keys[at * self.room + low..], head, seen) };
+        let keys = View::strided(&self.layer.keys[low * d + at..], seen, head, d);
         let query_view = View::new(turned.as_flattened(), head, BLOCK);
-        multiply(mode, keys.t(), query_view, ViewMut::new(scores.as_flattened_mut(), seen, BLOCK), Into::Replace);
+        multiply(mode, keys, query_view, ViewMut::new(scores.as_flattened_mut(), seen, BLOCK), Into::Replace);
         let hide = |scores: &mut [Columns], value: f32| {
             mask(&mut scores[begin - low..], value);
             for (q, from) in (0..count).map(|q| (q, oldest(begin + q, window))) {
@@ -248,22 +205,13 @@ impl Head<'_> {
             sinks[q] = kernels::exp(sinks[q] - most[q]);
             sums[q] += sinks[q];
         }
-        let values = View::strided(&self.layer.values[low * d + at..], seen, head, d).t();
-        let weighted = ViewMut::new(turned.as_flattened_mut(), head, BLOCK);
-        multiply(mode, values, View::new(scores.as_flattened(), seen, BLOCK), weighted, Into::Replace);
-        let sink_values = &self.layer.values[at..][..head];
-        vectorised(
-            #[inline(always)]
-            || {
-                let factors = sums.map(|sum| 1.0 / sum);
-                for (column, sink_value) in turned.iter_mut().zip(sink_values) {
-                    for q in 0..BLOCK {
-                        column[q] = (column[q] + sinks[q] * sink_value) * factors[q];
-                    }
-                }
-            },
-        );
-        along(turned, d, count, &mut mixed[first * d + at..]);
+        let values = View::strided(&self.layer.values[low * d + at..], seen, head, d);
+        let mixed = &mut mixed[first * d + at..];
+        let weights = View::strided(scores.as_flattened(), seen, count, BLOCK).t();
+        multiply(mode, weights, values, ViewMut::strided(mixed, count, head, d), Into::Replace);
+        for ((row, sink), sum) in mixed.chunks_mut(d).zip(sinks).zip(sums).take(count) {
+            self.finish(&mut row[..head], sink, sum);
+        }
     }
 
     /// The same for one row, keys lying in the lanes.
@@ -277,7 +225,8 @@ impl Head<'_> {
         scores.resize(scores.len().max(seen.div_ceil(BLOCK)), [0.0; BLOCK]);
         let scores = &mut scores.as_flattened_mut()[..seen];
         let query = &queries[row * d + at..][..head];
-        let keys = View::strided(&self.layer.keys[at * self.room + low..], head, seen, self.room);
+        let (columns, room) = self.layer.columns();
+        let keys = View::strided(&columns[at * room + low..], head, seen, room);
         multiply(mode, View::new(query, 1, head), keys, ViewMut::new(scores, 1, seen), Into::Replace);
         let hidden = oldest(position, window) - low;
         scores[..hidden].fill(f32::NEG_INFINITY);
@@ -292,9 +241,14 @@ impl Head<'_> {
         let values = View::strided(&self.layer.values[low * d + at..], seen, head, d);
         let out = &mut mixed[row * d + at..][..head];
         multiply(mode, View::new(scores, 1, seen), values, ViewMut::new(out, 1, head), Into::Replace);
+        self.finish(out, sink, sum);
+    }
+
+    /// Adds the beginning's value, whose weight is `sink`, and divides by the sum of all weights.
+    fn finish(&self, mixed: &mut [f32], sink: f32, sum: f32) {
         let factor = 1.0 / sum;
-        for (out, value) in out.iter_mut().zip(&self.layer.values[at..]) {
-            *out = (*out + sink * value) * factor;
+        for (mixed, value) in mixed.iter_mut().zip(&self.layer.values[self.at..]) {
+            *mixed = (*mixed + sink * value) * factor;
         }
     }
 
@@ -302,8 +256,7 @@ impl Head<'_> {
     fn beginning(&self, position: usize, query: &[f32], turned: &mut [f32]) -> f32 {
         turned.copy_from_slice(query);
         self.network.rope.turn_back(position + 1 - self.network.shape.context, 1.0, turned);
-        let keys = self.layer.keys[self.at * self.room..].iter().step_by(self.room);
-        turned.iter().zip(keys).map(|(query, key)| query * key).sum()
+        turned.iter().zip(&self.layer.keys[self.at..]).map(|(query, key)| query * key).sum()
     }
 }
 
@@ -319,22 +272,15 @@ fn first_seen(position: usize, window: usize) -> usize {
 
 impl Predictor for Snapshot {
     fn predict(&self, context: &[u8], from: usize) -> Vec<u8> {
-        self.predict_together(&[(context, from)]).swap_remove(0)
-    }
-
-    fn batch(&self) -> usize {
-        BATCH
-    }
-
-    fn predict_together(&self, contexts: &[(&[u8], usize)]) -> Vec<Vec<u8>> {
-        let (mut cache, mut work) = (self.cache(), Work::default());
-        let answer = |&(context, from): &(&[u8], usize)| {
-            cache.truncate(0, self.network.shape.width);
-            let mut leaves = vec![0; (context.len() - from + 1) * LEAF_BYTES];
-            self.run(&mut cache, &mut work, context, from, &mut leaves);
-            leaves
-        };
-        contexts.iter().map(answer).collect()
+        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let (mut cache, mut work) = spare.unwrap_or_else(|| (self.cache(), Work::default()));
+        cache.truncate(0, self.network.shape.width);
+        let mut leaves = vec![0; (context.len() - from + 1) * LEAF_BYTES];
+        self.run(&mut cache, &mut work, context, from, &mut leaves);
+        if cache.rows <= KEPT_ROWS {
+            self.spare.lock().unwrap_or_else(PoisonError::into_inner).push((cache, work));
+        }
+        leaves
     }
 
     fn open(self: Arc<Self>) -> Box<dyn Stream> {
