@@ -18,41 +18,67 @@ fn fused<S: Simd, const FUSED: bool>(simd: S, a: S::f32s, b: S::f32s, c: S::f32s
     if FUSED { simd.mul_add_f32s(a, b, c) } else { simd.add_f32s(simd.mul_f32s(a, b), c) }
 }
 
-/// e^x as `kernels::exp` has it, for a whole vector.
+/// Vectors computed in step. An exponential is one long chain of dependent operations; a CPU that meets chains one after
+/// the other has no room for enough of them to be busy.
+const ABREAST: usize = 8;
+
+/// e^x as `kernels::exp` has it, for whole vectors.
 #[inline(always)]
-fn exp<S: Simd, const FUSED: bool>(simd: S, x: S::f32s) -> S::f32s {
+fn exp<S: Simd, const FUSED: bool, const N: usize>(simd: S, mut x: [S::f32s; N]) -> [S::f32s; N] {
     let round = simd.splat_f32s(12_582_912.0);
-    let x = simd.min_f32s(simd.max_f32s(x, simd.splat_f32s(-87.0)), simd.splat_f32s(88.0));
-    let shifted = fused::<S, FUSED>(simd, x, simd.splat_f32s(std::f32::consts::LOG2_E), round);
-    let n = simd.sub_f32s(shifted, round);
-    let r = fused::<S, FUSED>(simd, n, simd.splat_f32s(-0.693_359_4), x);
-    let r = fused::<S, FUSED>(simd, n, simd.splat_f32s(2.121_944_4e-4), r);
-    let mut tail = fused::<S, FUSED>(simd, simd.splat_f32s(1.0 / 720.0), r, simd.splat_f32s(1.0 / 120.0));
-    for term in [1.0 / 24.0, 1.0 / 6.0, 0.5] {
-        tail = fused::<S, FUSED>(simd, tail, r, simd.splat_f32s(term));
+    for x in &mut x {
+        *x = simd.min_f32s(simd.max_f32s(*x, simd.splat_f32s(-87.0)), simd.splat_f32s(88.0));
     }
-    let mantissa = simd.add_f32s(fused::<S, FUSED>(simd, simd.mul_f32s(tail, r), r, r), simd.splat_f32s(1.0));
-    let bits = simd.add_u32s(simd.transmute_u32s_f32s(shifted), simd.splat_u32s(127));
-    let power = simd.wrapping_dyn_shl_u32s(bits, simd.splat_u32s(23));
-    simd.mul_f32s(mantissa, simd.transmute_f32s_u32s(power))
-}
-
-/// score ← e^(score − most), added to its sum.
-#[inline(always)]
-fn exponential<S: Simd, const FUSED: bool>(simd: S, score: &mut S::f32s, most: S::f32s, sum: &mut S::f32s) {
-    *score = exp::<S, FUSED>(simd, simd.sub_f32s(*score, most));
-    *sum = simd.add_f32s(*sum, *score);
-}
-
-/// Halves of sixteen running sums are added to halves, down to one.
-#[inline(always)]
-fn pairwise<S: Simd>(simd: S, mut sums: [S::f32s; LANES]) -> S::f32s {
-    for half in [8, 4, 2, 1] {
-        for lane in 0..half {
-            sums[lane] = simd.add_f32s(sums[lane], sums[lane + half]);
+    let (mut shifted, mut r) = (x, x);
+    for (shifted, x) in shifted.iter_mut().zip(x) {
+        *shifted = fused::<S, FUSED>(simd, x, simd.splat_f32s(std::f32::consts::LOG2_E), round);
+    }
+    for part in [-0.693_359_4, 2.121_944_4e-4] {
+        for (r, &shifted) in r.iter_mut().zip(&shifted) {
+            *r = fused::<S, FUSED>(simd, simd.sub_f32s(shifted, round), simd.splat_f32s(part), *r);
         }
     }
-    sums[0]
+    let mut tail = [simd.splat_f32s(1.0 / 720.0); N];
+    for term in [1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5] {
+        for (tail, &r) in tail.iter_mut().zip(&r) {
+            *tail = fused::<S, FUSED>(simd, *tail, r, simd.splat_f32s(term));
+        }
+    }
+    for (r, tail) in r.iter_mut().zip(tail) {
+        *r = fused::<S, FUSED>(simd, simd.mul_f32s(tail, *r), *r, *r);
+    }
+    for (power, shifted) in r.iter_mut().zip(shifted) {
+        let bits = simd.add_u32s(simd.transmute_u32s_f32s(shifted), simd.splat_u32s(127));
+        let scale = simd.transmute_f32s_u32s(simd.wrapping_dyn_shl_u32s(bits, simd.splat_u32s(23)));
+        *power = simd.mul_f32s(simd.add_f32s(*power, simd.splat_f32s(1.0)), scale);
+    }
+    r
+}
+
+/// x ← e^(x − shift) for every vector, `shift(i)` being that of the i-th; `done` is given each result in turn.
+#[inline(always)]
+fn exp_in_place<S: Simd, const FUSED: bool>(
+    simd: S,
+    x: &mut [S::f32s],
+    shift: impl Fn(usize) -> S::f32s,
+    mut done: impl FnMut(usize, S::f32s),
+) {
+    let (groups, rest) = x.as_chunks_mut::<ABREAST>();
+    let whole = groups.len() * ABREAST;
+    for (index, group) in groups.iter_mut().enumerate() {
+        let first = index * ABREAST;
+        for (i, x) in group.iter_mut().enumerate() {
+            *x = simd.sub_f32s(*x, shift(first + i));
+        }
+        *group = exp::<S, FUSED, ABREAST>(simd, *group);
+        for (i, &x) in group.iter().enumerate() {
+            done(first + i, x);
+        }
+    }
+    for (i, x) in (whole..).zip(rest) {
+        [*x] = exp::<S, FUSED, 1>(simd, [simd.sub_f32s(*x, shift(i))]);
+        done(i, *x);
+    }
 }
 
 struct Softmax<'a> {
@@ -81,7 +107,8 @@ impl WithSimd for Softmax<'_> {
 impl Softmax<'_> {
     #[inline(always)]
     fn run<S: Simd, const FUSED: bool>(self, simd: S) {
-        for v in 0..BLOCK / S::F32_LANES {
+        let vectors = BLOCK / S::F32_LANES;
+        for v in 0..vectors {
             let mut most = [simd.splat_f32s(f32::NEG_INFINITY); 4];
             let (chunks, rest) = self.scores.as_chunks::<4>();
             for rows in chunks {
@@ -93,20 +120,32 @@ impl Softmax<'_> {
                 most[0] = simd.max_f32s(most[0], S::as_simd_f32s(row).0[v]);
             }
             let most = simd.max_f32s(simd.max_f32s(most[0], most[1]), simd.max_f32s(most[2], most[3]));
-            let most = simd.max_f32s(most, S::as_simd_f32s(self.most).0[v]);
-            let mut sums = [simd.splat_f32s(0.0); LANES];
-            let (chunks, rest) = self.scores.as_chunks_mut::<LANES>();
-            for rows in chunks {
-                for (row, sum) in rows.iter_mut().zip(&mut sums) {
-                    exponential::<S, FUSED>(simd, &mut S::as_mut_simd_f32s(row).0[v], most, sum);
-                }
-            }
-            for (row, sum) in rest.iter_mut().zip(&mut sums) {
-                exponential::<S, FUSED>(simd, &mut S::as_mut_simd_f32s(row).0[v], most, sum);
-            }
-            S::as_mut_simd_f32s(self.most).0[v] = most;
-            S::as_mut_simd_f32s(self.sums).0[v] = pairwise(simd, sums);
+            let before = &mut S::as_mut_simd_f32s(self.most).0[v];
+            *before = simd.max_f32s(most, *before);
         }
+        let most = S::as_simd_f32s(self.most).0;
+        let scores = S::as_mut_simd_f32s(self.scores.as_flattened_mut()).0;
+        let mut running = [[0.0; BLOCK]; LANES];
+        let running = S::as_mut_simd_f32s(running.as_flattened_mut()).0;
+        exp_in_place::<S, FUSED>(
+            simd,
+            scores,
+            #[inline(always)]
+            |i| most[i % vectors],
+            #[inline(always)]
+            |i, x| {
+                let sum = &mut running[i % (LANES * vectors)];
+                *sum = simd.add_f32s(*sum, x);
+            },
+        );
+        // Halves are added to halves, down to one.
+        for half in [8, 4, 2, 1] {
+            let (low, high) = running.split_at_mut(half * vectors);
+            for (low, high) in low.iter_mut().zip(high) {
+                *low = simd.add_f32s(*low, *high);
+            }
+        }
+        S::as_mut_simd_f32s(self.sums).0.copy_from_slice(&running[..vectors]);
     }
 }
 
@@ -138,16 +177,28 @@ impl SoftmaxRow<'_> {
         let shift = simd.splat_f32s(most);
         let mut sums = [0.0; LANES];
         let (chunks, rest) = self.scores.as_chunks_mut::<LANES>();
-        for chunk in chunks {
-            for (score, sum) in S::as_mut_simd_f32s(chunk).0.iter_mut().zip(S::as_mut_simd_f32s(&mut sums).0) {
-                exponential::<S, FUSED>(simd, score, shift, sum);
-            }
-        }
+        let running = S::as_mut_simd_f32s(&mut sums).0;
+        exp_in_place::<S, FUSED>(
+            simd,
+            S::as_mut_simd_f32s(chunks.as_flattened_mut()).0,
+            #[inline(always)]
+            |_| shift,
+            #[inline(always)]
+            |i, x| {
+                let sum = &mut running[i % (LANES / S::F32_LANES)];
+                *sum = simd.add_f32s(*sum, x);
+            },
+        );
         let mut last = [0.0; LANES];
         last[..rest.len()].copy_from_slice(rest);
-        for score in S::as_mut_simd_f32s(&mut last).0 {
-            *score = exp::<S, FUSED>(simd, simd.sub_f32s(*score, shift));
-        }
+        exp_in_place::<S, FUSED>(
+            simd,
+            S::as_mut_simd_f32s(&mut last).0,
+            #[inline(always)]
+            |_| shift,
+            #[inline(always)]
+            |_, _| (),
+        );
         for ((score, last), sum) in rest.iter_mut().zip(last).zip(&mut sums) {
             *score = last;
             *sum += last;
@@ -189,14 +240,17 @@ impl SoftmaxBackward<'_> {
     #[inline(always)]
     fn run<S: Simd, const FUSED: bool>(self, simd: S) {
         let (log_sums, pull) = (S::as_simd_f32s(self.log_sums).0, S::as_simd_f32s(self.pull).0);
-        for (scores, gradients) in self.scores.iter_mut().zip(self.gradients) {
-            let (scores, gradients) = (S::as_mut_simd_f32s(scores).0, S::as_mut_simd_f32s(gradients).0);
-            for v in 0..BLOCK / S::F32_LANES {
-                let p = exp::<S, FUSED>(simd, simd.sub_f32s(scores[v], log_sums[v]));
-                scores[v] = p;
-                gradients[v] = simd.mul_f32s(p, simd.sub_f32s(gradients[v], pull[v]));
-            }
-        }
+        let vectors = BLOCK / S::F32_LANES;
+        let scores = S::as_mut_simd_f32s(self.scores.as_flattened_mut()).0;
+        let gradients = S::as_mut_simd_f32s(self.gradients.as_flattened_mut()).0;
+        exp_in_place::<S, FUSED>(
+            simd,
+            scores,
+            #[inline(always)]
+            |i| log_sums[i % vectors],
+            #[inline(always)]
+            |i, p| gradients[i] = simd.mul_f32s(p, simd.sub_f32s(gradients[i], pull[i % vectors])),
+        );
     }
 }
 
@@ -230,11 +284,15 @@ impl Gelu<'_> {
     fn run<S: Simd, const FUSED: bool>(self, simd: S) {
         let (x, x_rest) = S::as_mut_simd_f32s(self.x);
         let (out, out_rest) = S::as_mut_simd_f32s(self.out);
+        let ((x, x_few), (out, out_few)) = (x.as_chunks_mut::<ABREAST>(), out.as_chunks_mut::<ABREAST>());
         for (x, out) in x.iter_mut().zip(out) {
-            (*x, *out) = slope_and_gelu::<S, FUSED>(simd, *x);
+            (*x, *out) = slope_and_gelu::<S, FUSED, ABREAST>(simd, *x);
+        }
+        for (x, out) in x_few.iter_mut().zip(out_few) {
+            ([*x], [*out]) = slope_and_gelu::<S, FUSED, 1>(simd, [*x]);
         }
         if !x_rest.is_empty() {
-            let (slope, gelu) = slope_and_gelu::<S, FUSED>(simd, simd.partial_load_f32s(x_rest));
+            let ([slope], [gelu]) = slope_and_gelu::<S, FUSED, 1>(simd, [simd.partial_load_f32s(x_rest)]);
             simd.partial_store_f32s(x_rest, slope);
             simd.partial_store_f32s(out_rest, gelu);
         }
@@ -264,37 +322,44 @@ impl GeluInPlace<'_> {
     #[inline(always)]
     fn run<S: Simd, const FUSED: bool>(self, simd: S) {
         let (x, rest) = S::as_mut_simd_f32s(self.x);
-        for x in x {
-            *x = slope_and_gelu::<S, FUSED>(simd, *x).1;
+        let (groups, few) = x.as_chunks_mut::<ABREAST>();
+        for x in groups {
+            *x = slope_and_gelu::<S, FUSED, ABREAST>(simd, *x).1;
+        }
+        for x in few {
+            [*x] = slope_and_gelu::<S, FUSED, 1>(simd, [*x]).1;
         }
         if !rest.is_empty() {
-            let gelu = slope_and_gelu::<S, FUSED>(simd, simd.partial_load_f32s(rest)).1;
+            let [gelu] = slope_and_gelu::<S, FUSED, 1>(simd, [simd.partial_load_f32s(rest)]).1;
             simd.partial_store_f32s(rest, gelu);
         }
     }
 }
 
 #[inline(always)]
-fn slope_and_gelu<S: Simd, const FUSED: bool>(simd: S, x: S::f32s) -> (S::f32s, S::f32s) {
-    let square = simd.mul_f32s(x, x);
-    let minus_u = simd.mul_f32s(
-        x,
-        fused::<S, FUSED>(
-            simd,
-            square,
-            simd.splat_f32s(-2.0 * GELU_SCALE * GELU_CUBE),
-            simd.splat_f32s(-2.0 * GELU_SCALE),
-        ),
-    );
-    let s = simd.div_f32s(simd.splat_f32s(1.0), simd.add_f32s(simd.splat_f32s(1.0), exp::<S, FUSED>(simd, minus_u)));
-    let gelu = simd.mul_f32s(x, s);
-    let du = fused::<S, FUSED>(
-        simd,
-        square,
-        simd.splat_f32s(6.0 * GELU_SCALE * GELU_CUBE),
-        simd.splat_f32s(2.0 * GELU_SCALE),
-    );
-    let slope = fused::<S, FUSED>(simd, simd.mul_f32s(gelu, simd.sub_f32s(simd.splat_f32s(1.0), s)), du, s);
+fn slope_and_gelu<S: Simd, const FUSED: bool, const N: usize>(
+    simd: S,
+    x: [S::f32s; N],
+) -> ([S::f32s; N], [S::f32s; N]) {
+    const LINE: f32 = 2.0 * GELU_SCALE;
+    const CUBE: f32 = 2.0 * GELU_SCALE * GELU_CUBE;
+    /// Of the derivative of the cube.
+    const SQUARE: f32 = 6.0 * GELU_SCALE * GELU_CUBE;
+    let (mut slope, mut gelu, mut powers) = (x, x, x);
+    for power in &mut powers {
+        let square = simd.mul_f32s(*power, *power);
+        let minus = fused::<S, FUSED>(simd, square, simd.splat_f32s(-CUBE), simd.splat_f32s(-LINE));
+        *power = simd.mul_f32s(*power, minus);
+    }
+    let powers = exp::<S, FUSED, N>(simd, powers);
+    let one = simd.splat_f32s(1.0);
+    for ((slope, gelu), power) in slope.iter_mut().zip(&mut gelu).zip(powers) {
+        let square = simd.mul_f32s(*gelu, *gelu);
+        let s = simd.div_f32s(one, simd.add_f32s(one, power));
+        *gelu = simd.mul_f32s(*gelu, s);
+        let du = fused::<S, FUSED>(simd, square, simd.splat_f32s(SQUARE), simd.splat_f32s(LINE));
+        *slope = fused::<S, FUSED>(simd, simd.mul_f32s(*gelu, simd.sub_f32s(one, s)), du, s);
+    }
     (slope, gelu)
 }
 

@@ -89,24 +89,6 @@ pub fn largest(x: &[f32]) -> f32 {
     most.into_iter().fold(f32::NEG_INFINITY, f32::max)
 }
 
-/// x ← e^(x − shift) in place; gives the sum.
-#[inline(always)]
-pub fn exp_sum(x: &mut [f32], shift: f32) -> f32 {
-    let mut sums = [0.0_f32; LANES];
-    let (chunks, rest) = x.as_chunks_mut::<LANES>();
-    for chunk in chunks {
-        for lane in 0..LANES {
-            chunk[lane] = exp(chunk[lane] - shift);
-            sums[lane] += chunk[lane];
-        }
-    }
-    for (sum, value) in sums.iter_mut().zip(rest) {
-        *value = exp(*value - shift);
-        *sum += *value;
-    }
-    pairwise(sums)
-}
-
 /// Natural logarithm of x > 0, relative error below 10⁻⁶ away from 1, absolute below 10⁻⁷ near it.
 #[inline(always)]
 pub fn ln(x: f32) -> f32 {

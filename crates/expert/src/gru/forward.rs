@@ -112,6 +112,6 @@ impl Gru {
         }
         let bias = &weights[self.output_bias.clone()];
         linear(&factors.forward.output, &work.states[count * width..], width, bias, &mut work.probabilities);
-        softmax_loss(&mut work.probabilities, &work.targets)
+        softmax_loss(self.shape.mode, &mut work.probabilities, &work.targets)
     }
 }

@@ -93,7 +93,7 @@ impl Snapshot {
         let rows = states.len() / width;
         let logits = &mut work.logits[..rows * 256];
         linear(&self.ready().factors.output, states, width, &self.weights[net.output_bias.clone()], logits);
-        leaves_of_logits(logits, leaves);
+        leaves_of_logits(net.shape.mode, logits, leaves);
     }
 
     /// Runs up to `BATCH` contexts in step; rows are ordered by length, longest first, so that those that go on lead.

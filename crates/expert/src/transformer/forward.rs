@@ -123,7 +123,7 @@ impl Transformer {
         kernels::rms_norm(x, &weights[self.norm.clone()], normed, inverse);
         let probabilities = &mut probabilities[..rows * 256];
         apply(&factors.forward.bytes, normed, d, probabilities, 256, Into::Replace);
-        softmax_loss(probabilities, window)
+        softmax_loss(self.shape.mode, probabilities, window)
     }
 
     /// x += attention(norm(x)).

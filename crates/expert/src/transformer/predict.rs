@@ -167,7 +167,7 @@ impl Snapshot {
         kernels::rms_norm(&work.x[skip * d..], norm, normed, &mut work.inverse);
         work.logits.resize(count * 256, 0.0);
         apply(&self.factors().bytes, normed, d, &mut work.logits, 256, Into::Replace);
-        leaves_of_logits(&mut work.logits, leaves);
+        leaves_of_logits(net.shape.mode, &mut work.logits, leaves);
     }
 }
 
