@@ -21,7 +21,7 @@ interface Ticks {
   all: number
   idle: number
   steal: number
-  /** Of this process, from Node. */
+  /** Of this process and of those that it started. */
   own: number
 }
 export interface NoiseSince {
@@ -49,6 +49,25 @@ export function clockGhz(): number {
   return x === 0.5 ? 0 : (LINKS * CYCLES_PER_LINK) / (best * 1e6)
 }
 
+/**
+ * Ticks of the living processes that this one started, like the program that drives a GPU: what they do belongs to the
+ * measurement. 0 where the kernel does not list them.
+ */
+export function childTicks(): number {
+  try {
+    const pids = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').split(' ').filter(Boolean)
+    return pids.reduce((sum, pid) => {
+      // Fields from the third on; the second is a name in brackets, which may hold anything.
+      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+        .replace(/^.*\) /s, '')
+        .split(' ')
+      return sum + Number(fields[11]) + Number(fields[12])
+    }, 0)
+  } catch {
+    return 0 // not Linux, or a process ended just now
+  }
+}
+
 function ticks(): Ticks | null {
   let text: string
   try {
@@ -65,7 +84,7 @@ function ticks(): Ticks | null {
     all: user + nice + system + idle + wait + irq + soft + steal,
     idle: idle + wait,
     steal,
-    own: ((used.user + used.system) / 1e6) * TICKS_PER_SECOND,
+    own: ((used.user + used.system) / 1e6) * TICKS_PER_SECOND + childTicks(),
   }
 }
 
@@ -90,7 +109,8 @@ export class NoiseWatch {
     const steal = (now.steal - before.steal) / all
     const busy = (all - (now.idle - before.idle)) / all
     // Ticks are coarse and counted apart from the process's own time: a small negative rest is nothing.
-    return { steal, others: Math.max(0, busy - steal - (now.own - before.own) / all), clock }
+    const own = Math.max(0, now.own - before.own) / all
+    return { steal, others: Math.max(0, busy - steal - own), clock }
   }
 }
 

@@ -1,12 +1,14 @@
 /** Reports that are kept, compared, and told to be noisy. */
-import { readdirSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { compareReports } from '../../../src/lab/bench/compare.ts'
 import { history } from '../../../src/lab/bench/history.ts'
 import { describeMachine } from '../../../src/lab/bench/machine.ts'
 import { figure, quantile, time } from '../../../src/lab/bench/measure.ts'
-import { clockGhz, NoiseWatch, warningsOf } from '../../../src/lab/bench/noise.ts'
+import { childTicks, clockGhz, NoiseWatch, warningsOf } from '../../../src/lab/bench/noise.ts'
 import { reportId, signReport } from '../../../src/lab/bench/report.ts'
 import type { BenchMetricView, BenchReportView } from '../../../src/protocol/views/bench.ts'
 import { benchParts } from '../../support/bench.ts'
@@ -123,6 +125,18 @@ describe('timing', () => {
 })
 
 describe('noise', () => {
+  test.skipIf(!existsSync('/proc/self/task'))('is not what a process does that this one started (needs Linux)', async () => {
+    const burn =
+      "const end = process.cpuUsage().user + 2e5; while (process.cpuUsage().user < end); console.log('burnt'); process.stdin.resume()"
+    const before = childTicks()
+    const child = spawn(process.execPath, ['-e', burn], { stdio: ['pipe', 'pipe', 'inherit'] })
+    await once(child.stdout, 'data')
+    expect(childTicks() - before).toBeGreaterThanOrEqual(20)
+    child.stdin.end()
+    await once(child, 'exit')
+    expect(childTicks()).toBe(before)
+  })
+
   test('is said when cores are taken away, others compute, the clock falls or figures spread', () => {
     const quiet = { steal: 0, others: 0, clock: 3 }
     expect(warningsOf(quiet, 3, 0.01)).toEqual([])
