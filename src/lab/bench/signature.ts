@@ -1,4 +1,7 @@
-/** Signatures: batches of both schemes; valid ones must pass and a forged one among them must be found. */
+/**
+ * Signatures: batches of both schemes; valid ones must pass and a forged one among them must be found. They leave no proof:
+ * who makes the signatures knows the verdicts without verifying, and a verifier's own would be 128 bytes for each verification.
+ */
 import { concat, u64le, utf8 } from '../../protocol/bytes.ts'
 import { demand, figure, time, type Found, type Subject } from './measure.ts'
 import { seededBytes } from './seeded.ts'
