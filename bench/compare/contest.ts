@@ -52,19 +52,25 @@ function standing(name: string, seconds: readonly number[], work: number): Stand
   }
 }
 
+/** Turns; who needs longer than these for one run is timed in one turn alone, which decides nothing that is not decided. */
+const PATIENCE = 20
+
 /** Checks all, warms all, then gives each `rounds` turns of `seconds`, another one first each time. */
 export async function hold(contest: Contest, { rounds, seconds }: { rounds: number; seconds: number }): Promise<Result> {
   const { name, threads, work, unit, contenders } = contest
   const times = new Map<string, number[]>()
+  const far = new Set<Contender>()
   for (const contender of contenders) {
     await contender.check()
-    await contender.time(0)
+    const [first = 0] = await contender.time(0)
+    if (first > PATIENCE * seconds) far.add(contender)
     times.set(contender.name, [])
   }
   for (let round = 0; round < rounds; round++)
     for (let turn = 0; turn < contenders.length; turn++) {
       const contender = contenders[(round + turn) % contenders.length]
-      if (contender !== undefined) times.get(contender.name)?.push(...(await contender.time(seconds)))
+      if (contender !== undefined && (round === 0 || !far.has(contender)))
+        times.get(contender.name)?.push(...(await contender.time(seconds)))
     }
   const standings = [...times].map(([name, seconds]) => standing(name, seconds, work))
   const [ours] = standings.map(({ rate }) => rate)

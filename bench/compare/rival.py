@@ -9,10 +9,10 @@ import time
 
 
 def timed(work, seconds):
-    """Seconds of each run of `work`, repeated until `seconds` are over, twice at least."""
+    """Seconds of each run of `work`, repeated until `seconds` are over, once at least."""
     runs = []
     end = time.perf_counter() + seconds
-    while len(runs) < 2 or time.perf_counter() < end:
+    while not runs or time.perf_counter() < end:
         start = time.perf_counter()
         work()
         runs.append(time.perf_counter() - start)
