@@ -47,12 +47,13 @@ function verdictText({ ok, report, signedBy, wrong, elapsed, explained, metrics 
     one.backend,
     readable(one.claimed, one.unit),
     one.proven === null ? '-' : readable(one.proven, one.unit),
+    one.alone === null ? '' : readable(one.alone, one.unit),
     one.status === 'false' ? 'FALSE' : one.status,
     one.detail,
   ])
   const count = metrics.filter(({ status }) => status === 'proven').length
   return [
-    table(['metric', 'backend', 'claimed', 'proven', 'verdict', ''], rows),
+    table(['metric', 'backend', 'claimed', 'proven', 'alone (a claim)', 'verdict', ''], rows),
     '',
     `report ${report}, ${signedBy === null ? 'not signed' : `signed by ${signedBy}`}`,
     `${elapsed.toFixed(1)} s from challenge to report, ${explained.toFixed(1)} s of them explained by figures`,

@@ -5,6 +5,8 @@ import { Chart } from './chart.tsx'
 import { scaleOf } from './format.ts'
 
 const colours = ['--accent', '--second', '--third', '--muted']
+/** Of a proven figure the work alone, so that reports with and without proofs make one line. */
+const aloneOf = ({ alone, value }: BenchMetricView): number => alone ?? value
 const PREFERRED = 'pow.hashrate'
 
 export function BenchCourse({ reports }: { reports: BenchSummaryView[] }) {
@@ -14,12 +16,12 @@ export function BenchCourse({ reports }: { reports: BenchSummaryView[] }) {
   const [wanted, setWanted] = useState(PREFERRED)
   const metric = names.includes(wanted) ? wanted : (names[0] ?? '')
   const those = figures.filter((one) => one.metric === metric)
-  const [size, unit] = scaleOf(Math.max(0, ...those.map(({ value }) => value)), those[0]?.unit ?? '')
+  const [size, unit] = scaleOf(Math.max(0, ...those.map(aloneOf)), those[0]?.unit ?? '')
   const having = oldestFirst.filter(({ metrics }) => metrics.some((one) => one.metric === metric))
   const backends = [...new Set(those.map(({ backend }) => backend))].slice(0, colours.length)
   const valueOf = ({ metrics }: { metrics: BenchMetricView[] }, backend: string): number | null => {
     const found = metrics.find((one) => one.metric === metric && one.backend === backend)
-    return found === undefined ? null : found.value / size
+    return found === undefined ? null : aloneOf(found) / size
   }
   return (
     <section aria-labelledby="course">

@@ -6,11 +6,16 @@ const DIFFERENCE_MIN = 0.02
 
 type Comparison = BenchComparisonView['rows'][number]
 
-function compareMetric(before: BenchMetricView, after: BenchMetricView): Comparison {
-  const ratio = after.unit === 's' ? before.value / after.value : after.value / before.value
-  const noise = Math.max(DIFFERENCE_MIN, Math.hypot(before.spread, after.spread))
+/** Of a proven figure the work alone, as a report without proofs has it. */
+const aloneOf = ({ alone, value }: BenchMetricView): number => alone ?? value
+
+function compareMetric(first: BenchMetricView, second: BenchMetricView): Comparison {
+  const { metric, backend, unit } = second
+  const [before, after] = [aloneOf(first), aloneOf(second)]
+  const ratio = unit === 's' ? before / after : after / before
+  const noise = Math.max(DIFFERENCE_MIN, Math.hypot(first.spread, second.spread))
   const verdict = Math.abs(Math.log(ratio)) <= Math.log1p(noise) ? 'same' : ratio > 1 ? 'faster' : 'slower'
-  return { metric: after.metric, backend: after.backend, unit: after.unit, before: before.value, after: after.value, ratio, noise, verdict }
+  return { metric, backend, unit, before, after, ratio, noise, verdict }
 }
 
 /** The figures that both have, in the order of the second. */

@@ -124,9 +124,9 @@ export function figure(
 
 /**
  * The figure that a verifier gets: all work by all time, what lay between the repetitions included, since nobody can check a
- * clock that stops in between. `units` as for `figure`.
+ * clock that stops in between. The figure without that goes along as a claim. `units` as for `figure`.
  */
 export function wholeFigure(metric: Found['metric'], seconds: number, units: number | null): Found['metric'] {
   const value = units === null ? seconds / metric.repetitions : (units * metric.repetitions) / seconds
-  return { ...metric, value, seconds }
+  return { ...metric, value, seconds, alone: metric.value }
 }

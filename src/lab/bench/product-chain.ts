@@ -3,8 +3,7 @@
  * product needs the last one. Every `STRIDE`-th X is committed to row by row; rows at places that the commitment chooses
  * are opened, and a verifier computes them again. A share f of the work left out is found with probability 1-(1-f)^OPENED.
  *
- * A verifier's figure is that of the whole chain: the next factor, the commitment and the way to a device are in it. What one
- * product takes alone goes along as a claim.
+ * A verifier's figure is that of the whole chain: the next factor, the commitment and the way to a device are in it.
  */
 import { totalmem } from 'node:os'
 import type { LongCall, TensorCompute } from '../../protocol/ports/compute.ts'
@@ -87,13 +86,7 @@ class Kept {
 
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
 
-function proof(
-  shape: ChainShape,
-  kept: Kept,
-  { metric, alone }: { metric: Found['metric']; alone: number },
-  seed: Uint8Array,
-  whole: Product | null,
-): ProductProofView {
+function proof(shape: ChainShape, kept: Kept, metric: Found['metric'], seed: Uint8Array, whole: Product | null): ProductProofView {
   const tree = kept.tree()
   const rows = places(seed, metric, tree.root, OPENED, kept.states.length * shape.n).map((place) => {
     const [after, row] = [Math.floor(place / shape.n), place % shape.n]
@@ -114,7 +107,6 @@ function proof(
     checkpoints: kept.states.length,
     root: toHex(tree.root),
     rows,
-    alone,
     whole: whole === null ? null : base64(bytesOf(whole)),
   }
 }
@@ -159,5 +151,5 @@ export async function measureProducts(
   const alone = figure(name, 'FLOP/s', times, 2 * n ** 3, { backend: device, threads: device === 'cpu' ? threads : 0 })
   if (!prove || began === undefined) return { metric: alone }
   const metric = wholeFigure(alone, (performance.now() - began) / 1_000, 2 * n ** 3)
-  return { metric, proof: proof(shape, kept, { metric, alone: alone.value }, seed, whole ? first : null) }
+  return { metric, proof: proof(shape, kept, metric, seed, whole ? first : null) }
 }

@@ -31,6 +31,8 @@ export interface MetricVerdict {
   backend: string
   unit: string
   claimed: number
+  /** What the prover's own clock says without what lay between the repetitions: a claim; null where it says nothing. */
+  alone: number | null
   /** What the work proves at least, given the time; null where no work is proven. */
   proven: number | null
   status: Status
@@ -115,8 +117,22 @@ function reasonOfClaim({ metric, backend }: BenchMetricView, known: ReadonlySet<
   return 'leaves nothing to check'
 }
 
+const claimOf = ({
+  metric,
+  backend,
+  unit,
+  value,
+  alone,
+}: BenchMetricView): Pick<MetricVerdict, 'metric' | 'backend' | 'unit' | 'claimed' | 'alone'> => ({
+  metric,
+  backend,
+  unit,
+  claimed: value,
+  alone: alone ?? null,
+})
+
 function judge(claim: BenchMetricView, { wrong, detail, work }: Checked, slack: number, tolerance: number): MetricVerdict {
-  const base = { metric: claim.metric, backend: claim.backend, unit: claim.unit, claimed: claim.value }
+  const base = claimOf(claim)
   if (wrong !== null) return { ...base, proven: null, status: 'false', detail: wrong }
   const longest = claim.seconds + slack
   const timed = claim.unit === 's'
@@ -137,12 +153,10 @@ export async function verifyReport(report: BenchReportView, options: VerifyOptio
   for (const claim of report.metrics) {
     const proof = proofs.get(keyOf(claim))
     const reason = reasonOfClaim(claim, known)
-    const { metric, backend, unit, value: claimed } = claim
     if (proof !== undefined)
       metrics.push(judge(claim, await checkProof(claim, proof, seed, compute), Math.max(0, elapsed - explained), options.tolerance))
-    else if (reason === null)
-      metrics.push({ metric, backend, unit, claimed, proven: null, status: 'false', detail: 'its proof is missing' })
-    else metrics.push({ metric, backend, unit, claimed, proven: null, status: 'claimed', detail: reason })
+    else if (reason === null) metrics.push({ ...claimOf(claim), proven: null, status: 'false', detail: 'its proof is missing' })
+    else metrics.push({ ...claimOf(claim), proven: null, status: 'claimed', detail: reason })
   }
   return {
     ok: wrong.length === 0 && metrics.every(({ status }) => status !== 'false' && status !== 'unproven'),

@@ -40,6 +40,9 @@ export const BenchMetricView = Type.Object({
   metric: Type.String({ description: 'e.g. matmul.f32.1024' }),
   unit: Type.String({ description: 'H/s, 1/s, FLOP/s, B/s, 1/min or s' }),
   value: Type.Number({ description: 'Median of the repetitions; where work is proven, all of it by all its time.' }),
+  alone: Type.Optional(
+    Type.Number({ description: 'Where work is proven: the median of the repetitions alone, on a device by its own clock. A claim.' }),
+  ),
   backend: Type.String(),
   threads: Count,
   spread: Type.Number({ description: 'Half the distance between the quartiles, as a share of the median.' }),
@@ -102,7 +105,6 @@ export const ProductProofView = Type.Object({
     description: 'Rows at the places that the commitment chose: one state and the next.',
   }),
   whole: Nullable(Base64),
-  alone: Type.Number({ description: 'FLOP/s of one product alone, on a device by its own clock: a claim.' }),
 })
 export type ProductProofView = Static<typeof ProductProofView>
 /** A chain of steps, each with an input that follows from the hash of the last output; 32 bytes per link. */

@@ -87,6 +87,8 @@ test('a comparison tells faster from slower for rates and for times, and noise f
   expect(rows(one(), one({ value: 1.015e6 }))).toMatchObject([{ verdict: 'same' }])
   expect(rows(one({ spread: 0.3 }), one({ value: 1.25e6 }))).toMatchObject([{ verdict: 'same' }])
   expect(rows(one(), one({ backend: 'avx512' }))).toEqual([])
+  // A proven figure has more in it than the work: that is compared alone.
+  expect(rows(one(), one({ value: 2e5, alone: 2e6 }))).toMatchObject([{ before: 1e6, after: 2e6, ratio: 2, verdict: 'faster' }])
   const other = report(2, [one()], { settings: { subject: 'pow', backend: null, threads: 1, seconds: 1 } })
   expect(compareReports(report(1), other).differences).toEqual(['threads: 2 and 1'])
   expect(compareReports(report(1), report(2)).differences).toEqual([])
