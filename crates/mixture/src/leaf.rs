@@ -1,7 +1,7 @@
 //! The leaf code of 2.1: 256 × u8, -ln p of each next byte in steps of 1/16 nat, and the claim that a leaf makes.
 use crate::error::Error;
 use crate::logarithm::{EXP_MINUS_END, exp_claim, ln};
-use crate::simd::{Kernel, Simd, Width};
+use crate::simd::{Kernel, Simd, Width, truncate};
 use crate::tables::X;
 
 /// Bytes of a leaf.
@@ -16,6 +16,8 @@ pub const CLAIM_MAX: u16 = 56_783;
 const EPSILON: f64 = 1.0 / 4_096.0;
 const KEPT: f64 = 1.0 - EPSILON;
 const FLOOR: f64 = EPSILON / 256.0;
+/// The probabilities of one position.
+pub(crate) type Row = [f64; LEAF];
 
 /// The leaves in `bytes`, checked.
 pub(crate) fn leaves(bytes: &[u8]) -> Result<&[[u8; LEAF]], Error> {
@@ -89,68 +91,101 @@ pub fn claims(bytes: &[u8], text: &[u8]) -> Result<Vec<u16>, Error> {
     Ok(out)
 }
 
-/// The distribution of one leaf, `sum` being its own.
+/// X of each code, and the sum of each row: its terms are looked up once for both.
 #[inline(always)]
 #[allow(clippy::inline_always)]
-pub(crate) fn distribution(leaf: &[u8; LEAF], sum: f64) -> [f64; LEAF] {
-    let mut p = [0.0; LEAF];
-    for (p, &code) in p.iter_mut().zip(leaf) {
-        *p = X[usize::from(code)];
+fn look_up<const N: usize>(leaves: &[[u8; LEAF]; N], rows: &mut [Row; N]) -> [f64; N] {
+    let mut sums = [0.0; N];
+    for y in 0..LEAF {
+        for ((sum, leaf), row) in sums.iter_mut().zip(leaves).zip(&mut *rows) {
+            let x = X[usize::from(leaf[y])];
+            row[y] = x;
+            *sum += x;
+        }
     }
-    for p in &mut p {
-        *p = mixed(*p / sum);
-    }
-    p
+    sums
 }
 
-struct Decode<'a>(&'a [[u8; LEAF]]);
+/// The distributions of leaves, into `rows`.
+#[inline(always)]
+#[allow(clippy::inline_always)]
+pub(crate) fn distributions<const N: usize>(leaves: &[[u8; LEAF]; N], rows: &mut [Row; N]) {
+    let sums = look_up(leaves, rows);
+    for (row, sum) in rows.iter_mut().zip(sums) {
+        for p in row {
+            *p = mixed(*p / sum);
+        }
+    }
+}
+
+struct Decode<'a> {
+    leaves: &'a [[u8; LEAF]],
+    /// One for each leaf.
+    rows: &'a mut [Row],
+}
 
 impl Kernel for Decode<'_> {
-    type Output = Vec<f64>;
+    type Output = ();
 
     #[inline(always)]
     #[allow(clippy::inline_always)]
-    fn run<S: Simd>(self, _: S) -> Vec<f64> {
-        let mut out = Vec::with_capacity(self.0.len() * LEAF);
-        let (groups, rest) = self.0.as_chunks::<ABREAST>();
-        for group in groups {
-            for (leaf, sum) in group.iter().zip(sums(group)) {
-                out.extend_from_slice(&distribution(leaf, sum));
-            }
+    fn run<S: Simd>(self, _: S) {
+        let ((groups, leaves), (places, rows)) = (self.leaves.as_chunks(), self.rows.as_chunks_mut::<ABREAST>());
+        for (leaves, rows) in groups.iter().zip(places) {
+            distributions(leaves, rows);
         }
-        for leaf in rest {
-            let [sum] = sums(std::array::from_ref(leaf));
-            out.extend_from_slice(&distribution(leaf, sum));
+        for (leaf, row) in leaves.iter().zip(rows) {
+            distributions(std::array::from_ref(leaf), std::array::from_mut(row));
         }
-        out
     }
 }
 
-/// The decoded, mixed probabilities of n leaves, n·256.
+/// The decoded, mixed probabilities of n leaves, into the n·256 numbers of `out`.
 ///
 /// # Errors
-/// `MIXTURE_ARGUMENT` for a broken leaf, `MIXTURE_TOO_LARGE` beyond `LEAVES_MAX`.
+/// `MIXTURE_ARGUMENT` for a broken leaf or an `out` of another size, `MIXTURE_TOO_LARGE` beyond `LEAVES_MAX`.
+pub fn decode_into(bytes: &[u8], out: &mut [f64]) -> Result<(), Error> {
+    let leaves = leaves(bytes)?;
+    let rows = rows(out, leaves.len())?;
+    Width::best().run(Decode { leaves, rows });
+    Ok(())
+}
+
+/// `decode_into` with memory of its own.
+///
+/// # Errors
+/// As `decode_into`.
 pub fn decode(bytes: &[u8]) -> Result<Vec<f64>, Error> {
-    Ok(Width::best().run(Decode(leaves(bytes)?)))
+    let mut out = vec![0.0; leaves(bytes)?.len() * LEAF];
+    decode_into(bytes, &mut out)?;
+    Ok(out)
+}
+
+/// The `count` rows that `out` must be.
+pub(crate) fn rows(out: &mut [f64], count: usize) -> Result<&mut [Row], Error> {
+    if out.len() != count * LEAF {
+        return Err(Error::Argument("there are not 256 numbers for each leaf"));
+    }
+    Ok(out.as_chunks_mut().0)
 }
 
 /// min(255, ⌊16·(-ln p)+½⌋), given -ln p; 0 for what rounding made less than nothing.
 #[inline(always)]
 #[allow(clippy::inline_always)]
 pub(crate) fn code(loss: f64) -> u8 {
-    (16.0 * loss + 0.5).clamp(0.0, 255.0) as i32 as u8
+    truncate(16.0 * loss + 0.5, 255) as u8
 }
 
 /// Rows that are encoded together, so that their sums run side by side.
 const ROWS: usize = 4;
 /// Numbers looked at together for the largest one.
 const ACROSS: usize = 16;
-type Row = [f32; LEAF];
+type Logarithms = [f32; LEAF];
 
 /// The largest number of a row.
 #[inline(always)]
 #[allow(clippy::inline_always)]
-fn largest(row: &Row) -> Result<f64, Error> {
+fn largest(row: &Logarithms) -> Result<f64, Error> {
     let (mut most, mut broken) = ([f32::NEG_INFINITY; ACROSS], [false; ACROSS]);
     for part in row.as_chunks::<ACROSS>().0 {
         for i in 0..ACROSS {
@@ -172,15 +207,15 @@ fn largest(row: &Row) -> Result<f64, Error> {
 /// `exp_minus` of how far each number lies below the largest.
 #[inline(always)]
 #[allow(clippy::inline_always)]
-fn shares(row: &Row, largest: f64) -> [f64; LEAF] {
-    let (mut shares, mut steps, mut factors) = ([0.0; LEAF], [0_u32; LEAF], [0.0; LEAF]);
+fn shares(row: &Logarithms, largest: f64) -> [f64; LEAF] {
+    let (mut shares, mut steps, mut factors) = ([0.0; LEAF], [0; LEAF], [0.0; LEAF]);
     for y in 0..LEAF {
         let d = largest - f64::from(row[y]);
         let scaled = d * 4_096.0;
         let far = scaled >= EXP_MINUS_END;
-        let step = scaled.min(EXP_MINUS_END - 1.0) as i32;
+        let step = truncate(scaled, EXP_MINUS_END as u32 - 1);
         let rest = d - f64::from(step) / 4_096.0;
-        steps[y] = step as u32;
+        steps[y] = step;
         factors[y] = if far { 0.0 } else { 1.0 - rest + rest * rest * 0.5 };
     }
     for y in 0..LEAF {
@@ -194,7 +229,7 @@ fn shares(row: &Row, largest: f64) -> [f64; LEAF] {
 
 #[inline(always)]
 #[allow(clippy::inline_always)]
-fn encode_rows<const N: usize>(rows: &[Row; N], out: &mut Vec<u8>) -> Result<(), Error> {
+fn encode_rows<const N: usize>(rows: &[Logarithms; N], out: &mut Vec<u8>) -> Result<(), Error> {
     let (mut most, mut parts, mut sums) = ([0.0; N], [[0.0; LEAF]; N], [0.0; N]);
     for (n, row) in rows.iter().enumerate() {
         most[n] = largest(row)?;
@@ -215,7 +250,7 @@ fn encode_rows<const N: usize>(rows: &[Row; N], out: &mut Vec<u8>) -> Result<(),
     Ok(())
 }
 
-struct Encode<'a>(&'a [Row]);
+struct Encode<'a>(&'a [Logarithms]);
 
 impl Kernel for Encode<'_> {
     type Output = Result<Vec<u8>, Error>;
@@ -287,7 +322,7 @@ mod tests {
     }
 
     /// Leaves, and rows of logarithms, of every kind: flat, sure, at random, far apart, without some bytes.
-    fn samples() -> (Vec<[u8; LEAF]>, Vec<Row>) {
+    fn samples() -> (Vec<[u8; LEAF]>, Vec<Logarithms>) {
         let mut state = 3_u64;
         let mut next = |below: u64| {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -323,8 +358,9 @@ mod tests {
         });
         let encoded: Vec<u8> = encoded.collect();
         for width in Width::all() {
-            let found: Vec<u64> = width.run(Decode(&leaves)).into_iter().map(f64::to_bits).collect();
-            assert_eq!(found, decoded, "{width:?}");
+            let mut found = vec![[0.0; LEAF]; leaves.len()];
+            width.run(Decode { leaves: &leaves, rows: &mut found });
+            assert!(found.as_flattened().iter().map(|p| p.to_bits()).eq(decoded.iter().copied()), "{width:?}");
             assert_eq!(width.run(Encode(&rows)), Ok(encoded.clone()), "{width:?}");
         }
     }
@@ -349,5 +385,6 @@ mod tests {
         assert!(matches!(encode(&[0.0; 255]), Err(Error::Argument(_))));
         assert!(matches!(claims(&[0; LEAF], &[]), Err(Error::Argument(_))));
         assert!(matches!(decode(&vec![0; LEAF * (LEAVES_MAX + 1)]), Err(Error::TooLarge { .. })));
+        assert!(matches!(decode_into(&[0; LEAF], &mut [0.0; LEAF + 1]), Err(Error::Argument(_))));
     }
 }

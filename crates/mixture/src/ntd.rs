@@ -2,7 +2,7 @@
 use std::f64::consts::LN_2;
 
 use crate::error::Error;
-use crate::leaf::{ABREAST, LEAF, LEAVES_MAX, code as code_of_loss, distribution, leaves, mixed, sums};
+use crate::leaf::{ABREAST, LEAF, LEAVES_MAX, Row, code as code_of_loss, distributions, leaves, mixed, rows, sums};
 use crate::logarithm::ln;
 use crate::simd::{Kernel, Simd, Width, log2};
 use crate::tables::X;
@@ -15,29 +15,57 @@ fn code_of(p: f64) -> u8 {
     if p < 1e-7 { 255 } else { code_of_loss(-ln(p)) }
 }
 
-/// The first codes of `leaf`, up to `n_max` of them, as (code, byte), bytes increasing. Equal codes are equal
+/// A bit for each byte.
+type Bytes = [u64; LEAF / 64];
+
+fn count(bytes: Bytes) -> usize {
+    bytes.iter().map(|part| part.count_ones() as usize).sum()
+}
+
+/// The first `most` of `bytes`.
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn first(bytes: Bytes, most: usize) -> Bytes {
+    let mut room = most;
+    bytes.map(|mut part| {
+        let mut taken = 0;
+        while room > 0 && part != 0 {
+            taken |= part & part.wrapping_neg();
+            part &= part - 1;
+            room -= 1;
+        }
+        taken
+    })
+}
+
+/// The likeliest bytes of `leaf`, `n_max` of them, as (code, byte), bytes increasing. Equal codes are equal
 /// probabilities: the lower byte wins.
 #[inline(always)]
 #[allow(clippy::inline_always)] // compiled once per instruction set
-fn likeliest(leaf: &[u8; LEAF], n_max: usize, chosen: &mut [[u8; 2]; LEAF]) -> usize {
-    let within = |code: u8| leaf.iter().map(|&one| u16::from(one <= code)).sum::<u16>() as usize;
-    // The largest code that still fits as a whole, if there is one.
-    let (mut low, mut high) = (0_u16, 256_u16);
-    while low < high {
-        let middle = low.midpoint(high);
-        if within(middle as u8) <= n_max { low = middle + 1 } else { high = middle }
+fn likeliest<S: Simd>(simd: S, leaf: &[u8; LEAF], n_max: usize, chosen: &mut [[u8; 2]; NTD_ENTRIES_MAX]) -> usize {
+    let (parts, _) = leaf.as_chunks::<64>();
+    let at_most = |code: u8| -> Bytes { std::array::from_fn(|i| simd.at_most(&parts[i], code)) };
+    // There are more than `n_max` bytes, so one code is the first that they cannot all have; bit by bit, from the top.
+    let mut last = 0_u8;
+    for bit in (0..8).rev() {
+        let code = last | 1 << bit;
+        last = if count(at_most(code - 1)) <= n_max { code } else { last };
     }
-    // All codes below `low`, and as many as there is room for of code `low`.
-    let mut room = n_max - if low == 0 { 0 } else { within((low - 1) as u8) };
-    let mut count = 0;
-    for (y, &code) in leaf.iter().enumerate() {
-        let last = u16::from(code) == low;
-        let take = u16::from(code) < low || (last && room > 0);
-        chosen[count] = [code, y as u8];
-        count += usize::from(take);
-        room -= usize::from(last && take);
+    let below = last.checked_sub(1).map_or([0; LEAF / 64], at_most);
+    let tied = std::array::from_fn(|i| at_most(last)[i] & !below[i]);
+    let ties = first(tied, n_max.saturating_sub(count(below)));
+    let mut places = chosen.iter_mut();
+    for (i, (below, ties)) in below.into_iter().zip(ties).enumerate() {
+        let mut part = below | ties;
+        while part != 0 {
+            let y = 64 * i + part.trailing_zeros() as usize;
+            part &= part - 1;
+            if let Some(place) = places.next() {
+                *place = [leaf[y % LEAF], y as u8];
+            }
+        }
     }
-    count
+    NTD_ENTRIES_MAX - places.len()
 }
 
 /// Where each key stands in increasing order. Every key is compared with every other one: no branch to guess wrong.
@@ -78,8 +106,8 @@ fn codes<S: Simd>(simd: S, p: &[f64; NTD_ENTRIES_MAX], count: usize) -> [u8; NTD
 #[inline(always)]
 #[allow(clippy::inline_always)]
 fn encode_leaf<S: Simd>(simd: S, leaf: &[u8; LEAF], sum: f64, of: &Encode<'_>, out: &mut Vec<u8>) {
-    let mut chosen = [[0; 2]; LEAF];
-    let count = likeliest(leaf, of.n_max, &mut chosen);
+    let mut chosen = [[0; 2]; NTD_ENTRIES_MAX];
+    let count = likeliest(simd, leaf, of.n_max, &mut chosen);
     let (mut p, mut keys) = ([1.0; NTD_ENTRIES_MAX], [i16::MAX; NTD_ENTRIES_MAX]);
     for ((p, key), &[code, y]) in p.iter_mut().zip(&mut keys).zip(&chosen[..count]) {
         *p = X[usize::from(code)];
@@ -171,13 +199,10 @@ fn split(bytes: &[u8]) -> Result<Split<'_>, &'static str> {
     Ok((entries, residual, rest))
 }
 
-/// Positions that are decoded together, so that their sums run side by side.
-const TOGETHER: usize = 4;
-
 /// Adds up rows, each in its order.
 #[inline(always)]
 #[allow(clippy::inline_always)]
-fn add_up<const N: usize>(rows: &[[f64; LEAF]; N]) -> [f64; N] {
+fn add_up<const N: usize>(rows: &[Row; N]) -> [f64; N] {
     let mut sums = [0.0; N];
     for y in 0..LEAF {
         for (sum, row) in sums.iter_mut().zip(rows) {
@@ -189,18 +214,15 @@ fn add_up<const N: usize>(rows: &[[f64; LEAF]; N]) -> [f64; N] {
 
 #[inline(always)]
 #[allow(clippy::inline_always)]
-fn decode_some<const N: usize>(splits: &[Split<'_>; N], fallback: &[[u8; LEAF]; N], out: &mut Vec<f64>) {
-    let mut rows = [[0.0; LEAF]; N];
-    for ((row, leaf), sum) in rows.iter_mut().zip(fallback).zip(sums(fallback)) {
-        *row = distribution(leaf, sum);
-    }
+fn decode_some<const N: usize>(splits: &[Split<'_>; N], fallback: &[[u8; LEAF]; N], rows: &mut [Row; N]) {
+    distributions(fallback, rows);
     // What is listed adds a zero to the sum of what is not: the same bits as leaving it out.
     for (row, (entries, ..)) in rows.iter_mut().zip(splits) {
         for &[byte, _] in *entries {
             row[usize::from(byte)] = 0.0;
         }
     }
-    let unlisted = add_up(&rows);
+    let unlisted = add_up(rows);
     for ((row, &(entries, residual, _)), unlisted) in rows.iter_mut().zip(splits).zip(unlisted) {
         let rest = X[usize::from(residual)];
         for p in row.iter_mut() {
@@ -210,58 +232,77 @@ fn decode_some<const N: usize>(splits: &[Split<'_>; N], fallback: &[[u8; LEAF]; 
             row[usize::from(byte)] = X[usize::from(code)];
         }
     }
-    let totals = add_up(&rows);
+    let totals = add_up(rows);
     for (row, sum) in rows.iter_mut().zip(totals) {
-        for p in row.iter_mut() {
+        for p in row {
             *p = mixed(*p / sum);
         }
-        out.extend_from_slice(row);
     }
 }
 
 struct Decode<'a> {
-    bytes: &'a [u8],
+    splits: &'a [Split<'a>],
+    /// One of each for each split.
     fallback: &'a [[u8; LEAF]],
+    rows: &'a mut [Row],
 }
 
 impl Kernel for Decode<'_> {
-    type Output = Result<Vec<f64>, Error>;
+    type Output = ();
 
     #[inline(always)]
     #[allow(clippy::inline_always)]
-    fn run<S: Simd>(self, _: S) -> Result<Vec<f64>, Error> {
-        let Self { bytes: mut rest, fallback } = self;
-        let mut splits: Vec<Split<'_>> = Vec::with_capacity(fallback.len());
-        for position in 0..fallback.len() {
-            let one = split(rest).map_err(|why| Error::Ntd { position, why })?;
-            rest = one.2;
-            splits.push(one);
+    fn run<S: Simd>(self, _: S) {
+        let (groups, splits) = self.splits.as_chunks::<ABREAST>();
+        let (leaves, last) = self.fallback.as_chunks();
+        let (places, rows) = self.rows.as_chunks_mut();
+        for ((splits, leaves), rows) in groups.iter().zip(leaves).zip(places) {
+            decode_some(splits, leaves, rows);
         }
-        if !rest.is_empty() {
-            return Err(Error::Ntd { position: fallback.len(), why: "there are more bytes than positions" });
+        for ((split, leaf), row) in splits.iter().zip(last).zip(rows) {
+            decode_some(std::array::from_ref(split), std::array::from_ref(leaf), std::array::from_mut(row));
         }
-        let mut out = Vec::with_capacity(fallback.len() * LEAF);
-        let ((some, last), (leaves, last_leaves)) = (splits.as_chunks::<TOGETHER>(), fallback.as_chunks::<TOGETHER>());
-        for (splits, leaves) in some.iter().zip(leaves) {
-            decode_some(splits, leaves, &mut out);
-        }
-        for (split, leaf) in last.iter().zip(last_leaves) {
-            decode_some(std::array::from_ref(split), std::array::from_ref(leaf), &mut out);
-        }
-        Ok(out)
     }
 }
 
-/// Probabilities, n·256, of n distributions; what they do not list is spread as the fallback's n leaves have it.
-///
-/// # Errors
-/// `MIXTURE_NTD_MALFORMED` where `bytes` are not exactly n distributions, else as for leaves.
-pub fn ntd_decode(bytes: &[u8], fallback: &[u8]) -> Result<Vec<f64>, Error> {
-    let fallback = leaves(fallback)?;
+/// The `count` distributions that `bytes` must be, and nothing else.
+fn splits(bytes: &[u8], count: usize) -> Result<Vec<Split<'_>>, Error> {
     if bytes.len() > LEAVES_MAX * (2 + 2 * NTD_ENTRIES_MAX) {
         return Err(Error::TooLarge { what: "bytes of distributions", found: bytes.len(), max: LEAVES_MAX * 130 });
     }
-    Width::best().run(Decode { bytes, fallback })
+    let (mut splits, mut rest) = (Vec::with_capacity(count), bytes);
+    for position in 0..count {
+        let one = split(rest).map_err(|why| Error::Ntd { position, why })?;
+        rest = one.2;
+        splits.push(one);
+    }
+    if !rest.is_empty() {
+        return Err(Error::Ntd { position: count, why: "there are more bytes than positions" });
+    }
+    Ok(splits)
+}
+
+/// Probabilities of n distributions, into the n·256 numbers of `out`; what they do not list is spread as the fallback's
+/// n leaves have it. Nothing is written before all is checked.
+///
+/// # Errors
+/// `MIXTURE_NTD_MALFORMED` where `bytes` are not exactly n distributions, else as for `decode_into`.
+pub fn ntd_decode_into(bytes: &[u8], fallback: &[u8], out: &mut [f64]) -> Result<(), Error> {
+    let fallback = leaves(fallback)?;
+    let rows = rows(out, fallback.len())?;
+    let splits = splits(bytes, fallback.len())?;
+    Width::best().run(Decode { splits: &splits, fallback, rows });
+    Ok(())
+}
+
+/// `ntd_decode_into` with memory of its own.
+///
+/// # Errors
+/// As `ntd_decode_into`.
+pub fn ntd_decode(bytes: &[u8], fallback: &[u8]) -> Result<Vec<f64>, Error> {
+    let mut out = vec![0.0; leaves(fallback)?.len() * LEAF];
+    ntd_decode_into(bytes, fallback, &mut out)?;
+    Ok(out)
 }
 
 #[cfg(test)]
@@ -321,9 +362,10 @@ mod tests {
                 let short = width.run(Encode { leaves: &samples, top_p, n_max });
                 let parts: Vec<Vec<u8>> = samples.iter().map(|leaf| plain_encode(leaf, top_p, n_max)).collect();
                 assert_eq!(short, parts.concat(), "{width:?} {top_p} {n_max}");
-                let found = width.run(Decode { bytes: &short, fallback: &fallback }).unwrap_or_default();
+                let (splits, mut found) = (splits(&short, samples.len()).unwrap(), vec![[0.0; LEAF]; samples.len()]);
+                width.run(Decode { splits: &splits, fallback: &fallback, rows: &mut found });
                 let plain = parts.iter().zip(&fallback).flat_map(|(part, leaf)| plain_decode(part, leaf));
-                assert!(found.iter().map(|p| p.to_bits()).eq(plain), "{width:?} {top_p} {n_max}");
+                assert!(found.as_flattened().iter().map(|p| p.to_bits()).eq(plain), "{width:?} {top_p} {n_max}");
             }
         }
     }
@@ -354,7 +396,10 @@ mod tests {
         let good = [1, 5, 0, 9, 0, 0];
         assert!(ntd_decode(&good, &fallback).is_ok());
         for bad in [&[][..], &good[..5], &[1, 5, 0, 9, 0, 0, 0], &[2, 5, 0, 5, 0, 9, 0, 0], &[65], &[1, 5]] {
-            assert!(matches!(ntd_decode(bad, &fallback), Err(Error::Ntd { .. })), "{bad:?}");
+            let mut out = vec![7.0; 2 * LEAF];
+            assert!(matches!(ntd_decode_into(bad, &fallback, &mut out), Err(Error::Ntd { .. })), "{bad:?}");
+            assert!(out.iter().all(|&p| p == 7.0), "{bad:?}");
         }
+        assert!(matches!(ntd_decode_into(&good, &fallback, &mut [0.0; LEAF]), Err(Error::Argument(_))));
     }
 }

@@ -1,9 +1,12 @@
 //! One kernel, several instruction sets: a kernel is written once over [`Simd`] and compiled for each of them. All give
 //! the same bits, since every operation is a single correctly rounded one, none is fused, and no sum changes its order.
-#![allow(unsafe_code)] // calls of functions with target features, after the processor was asked for them
+#![allow(unsafe_code)] // target features, after the processor was asked for them, and numbers converted after a look at them
 #![allow(clippy::inline_always)] // what is not inlined is compiled without the instruction set
 
 use crate::logarithm::{ODD, TWICE_LOG2_E};
+
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 /// Vectors of binary64 and of i64. A value of a type that implements it proves that the processor has the instructions.
 pub trait Simd: Copy {
@@ -29,6 +32,20 @@ pub trait Simd: Copy {
     fn div(self, a: Self::Floats, b: Self::Floats) -> Self::Floats;
     /// e - `down` and m for positive normal x = m·2^e, with m in (√½, √2].
     fn split(self, x: Self::Floats, down: i64) -> (Self::Floats, Self::Floats);
+
+    /// Bit i says whether byte i is at most `limit`.
+    fn at_most(self, bytes: &[u8; 64], limit: u8) -> u64;
+}
+
+/// x without its fraction, at least 0 and at most `most`; 0 for NaN. Loops over it become vectors, which `as` prevents:
+/// the compiler takes a number at a time to find out whether it fits.
+#[inline(always)]
+pub fn truncate(x: f64, most: u32) -> u32 {
+    let most = f64::from(most.min(i32::MAX as u32));
+    let x = if x > 0.0 { x } else { 0.0 };
+    let x = if x < most { x } else { most };
+    // SAFETY: whatever `x` was, it now is a number from 0 to `most`, which an i32 holds.
+    unsafe { x.to_int_unchecked::<i32>() as u32 }
 }
 
 /// log2(x · 2^-down) of several vectors side by side, so that no chain of operations waits for itself.
@@ -171,248 +188,9 @@ impl Simd for Portable {
         let [(e0, m0), (e1, m1)] = [crate::logarithm::split(x[0], down), crate::logarithm::split(x[1], down)];
         ([e0 as f64, e1 as f64], [m0, m1])
     }
-}
-
-#[cfg(target_arch = "x86_64")]
-mod x86 {
-    use super::{Kernel, Simd};
-    use crate::logarithm::FOLD;
-    use std::arch::x86_64::{
-        __m256d, __m256i, __m512d, __m512i, _CMP_GT_OQ, _mm256_add_epi64, _mm256_add_pd, _mm256_and_pd,
-        _mm256_blend_epi32, _mm256_blendv_pd, _mm256_castpd_si256, _mm256_castsi256_pd, _mm256_cmp_pd, _mm256_div_pd,
-        _mm256_loadu_pd, _mm256_loadu_si256, _mm256_mul_pd, _mm256_or_pd, _mm256_or_si256, _mm256_set1_epi64x,
-        _mm256_set1_pd, _mm256_srli_epi64, _mm256_storeu_pd, _mm256_storeu_si256, _mm256_sub_pd, _mm512_add_epi64,
-        _mm512_add_pd, _mm512_and_si512, _mm512_castpd_si512, _mm512_castsi512_pd, _mm512_cmp_pd_mask,
-        _mm512_cvtepi64_pd, _mm512_div_pd, _mm512_loadu_epi64, _mm512_loadu_pd, _mm512_mask_add_epi64,
-        _mm512_mask_mul_pd, _mm512_mul_pd, _mm512_or_si512, _mm512_set1_epi64, _mm512_set1_pd, _mm512_srli_epi64,
-        _mm512_storeu_epi64, _mm512_storeu_pd, _mm512_sub_epi64, _mm512_sub_pd,
-    };
-
-    /// The bits of a float that are its fraction.
-    const FRACTION: i64 = 0x000f_ffff_ffff_ffff;
-    /// The bits of 1.0.
-    const ONE: i64 = 0x3ff0_0000_0000_0000;
-    /// The bits of 2⁵²: whatever is or-ed into its low half is added to it.
-    const TWO_52: i64 = 0x4330_0000_0000_0000;
-    /// The bits of 2⁸⁴, in whose low half a unit is 2³².
-    const TWO_84: i64 = 0x4530_0000_0000_0000;
-
-    /// Proof that the processor has AVX2.
-    #[derive(Clone, Copy, Debug)]
-    pub struct Avx2(());
-
-    impl Avx2 {
-        pub fn new() -> Option<Self> {
-            is_x86_feature_detected!("avx2").then_some(Self(()))
-        }
-
-        pub fn run<K: Kernel>(self, kernel: K) -> K::Output {
-            #[target_feature(enable = "avx2")]
-            fn compiled<K: Kernel>(simd: Avx2, kernel: K) -> K::Output {
-                kernel.run(simd)
-            }
-            // SAFETY: the processor has the feature, as `self` proves.
-            unsafe { compiled(self, kernel) }
-        }
-    }
-
-    impl Simd for Avx2 {
-        type Integers = __m256i;
-        type Floats = __m256d;
-        const LANES: usize = 4;
-
-        #[inline(always)]
-        fn load_integers(self, from: &[i64]) -> __m256i {
-            let from = &from[..4];
-            // SAFETY: the slice has four numbers, and the processor the feature.
-            unsafe { _mm256_loadu_si256(from.as_ptr().cast()) }
-        }
-        #[inline(always)]
-        fn store_integers(self, to: &mut [i64], from: __m256i) {
-            let to = &mut to[..4];
-            // SAFETY: the slice has room for four numbers, and the processor the feature.
-            unsafe { _mm256_storeu_si256(to.as_mut_ptr().cast(), from) }
-        }
-        #[inline(always)]
-        fn splat_integers(self, value: i64) -> __m256i {
-            // SAFETY: the processor has the feature.
-            unsafe { _mm256_set1_epi64x(value) }
-        }
-        #[inline(always)]
-        fn add_integers(self, a: __m256i, b: __m256i) -> __m256i {
-            // SAFETY: the processor has the feature.
-            unsafe { _mm256_add_epi64(a, b) }
-        }
-        /// There is no such instruction: both halves become exact floats, and their sum is rounded once.
-        #[inline(always)]
-        fn to_floats(self, from: __m256i) -> __m256d {
-            // SAFETY: the processor has the feature.
-            unsafe {
-                let low = _mm256_blend_epi32::<0b1010_1010>(from, _mm256_set1_epi64x(TWO_52));
-                let high = _mm256_or_si256(_mm256_srli_epi64::<32>(from), _mm256_set1_epi64x(TWO_84));
-                let both = _mm256_set1_pd(f64::from_bits(TWO_84 as u64) + f64::from_bits(TWO_52 as u64));
-                _mm256_add_pd(_mm256_sub_pd(_mm256_castsi256_pd(high), both), _mm256_castsi256_pd(low))
-            }
-        }
-        #[inline(always)]
-        fn load(self, from: &[f64]) -> __m256d {
-            let from = &from[..4];
-            // SAFETY: the slice has four numbers, and the processor the feature.
-            unsafe { _mm256_loadu_pd(from.as_ptr()) }
-        }
-        #[inline(always)]
-        fn store(self, to: &mut [f64], from: __m256d) {
-            let to = &mut to[..4];
-            // SAFETY: the slice has room for four numbers, and the processor the feature.
-            unsafe { _mm256_storeu_pd(to.as_mut_ptr(), from) }
-        }
-        #[inline(always)]
-        fn splat(self, value: f64) -> __m256d {
-            // SAFETY: the processor has the feature.
-            unsafe { _mm256_set1_pd(value) }
-        }
-        #[inline(always)]
-        fn add(self, a: __m256d, b: __m256d) -> __m256d {
-            // SAFETY: the processor has the feature.
-            unsafe { _mm256_add_pd(a, b) }
-        }
-        #[inline(always)]
-        fn sub(self, a: __m256d, b: __m256d) -> __m256d {
-            // SAFETY: the processor has the feature.
-            unsafe { _mm256_sub_pd(a, b) }
-        }
-        #[inline(always)]
-        fn mul(self, a: __m256d, b: __m256d) -> __m256d {
-            // SAFETY: the processor has the feature.
-            unsafe { _mm256_mul_pd(a, b) }
-        }
-        #[inline(always)]
-        fn div(self, a: __m256d, b: __m256d) -> __m256d {
-            // SAFETY: the processor has the feature.
-            unsafe { _mm256_div_pd(a, b) }
-        }
-        #[inline(always)]
-        fn split(self, x: __m256d, down: i64) -> (__m256d, __m256d) {
-            // SAFETY: the processor has the feature.
-            unsafe {
-                let exponent = _mm256_srli_epi64::<52>(_mm256_castpd_si256(x));
-                let exponent = _mm256_castsi256_pd(_mm256_or_si256(exponent, _mm256_set1_epi64x(TWO_52)));
-                let fraction = _mm256_and_pd(x, _mm256_set1_pd(f64::from_bits(FRACTION as u64)));
-                let m = _mm256_or_pd(fraction, _mm256_set1_pd(1.0));
-                let fold = _mm256_cmp_pd::<_CMP_GT_OQ>(m, _mm256_set1_pd(FOLD));
-                let m = _mm256_blendv_pd(m, _mm256_mul_pd(m, _mm256_set1_pd(0.5)), fold);
-                // Integers far below 2⁵³: every sum is exact.
-                let base = _mm256_set1_pd(f64::from_bits(TWO_52 as u64) + (1_023 + down) as f64);
-                (_mm256_add_pd(_mm256_sub_pd(exponent, base), _mm256_and_pd(fold, _mm256_set1_pd(1.0))), m)
-            }
-        }
-    }
-
-    /// Proof that the processor has the parts of AVX-512 that every one with its integer conversions has.
-    #[derive(Clone, Copy, Debug)]
-    pub struct Avx512(());
-
-    impl Avx512 {
-        pub fn new() -> Option<Self> {
-            let has = is_x86_feature_detected!("avx512f")
-                && is_x86_feature_detected!("avx512dq")
-                && is_x86_feature_detected!("avx512bw")
-                && is_x86_feature_detected!("avx512vl");
-            has.then_some(Self(()))
-        }
-
-        pub fn run<K: Kernel>(self, kernel: K) -> K::Output {
-            #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl")]
-            fn compiled<K: Kernel>(simd: Avx512, kernel: K) -> K::Output {
-                kernel.run(simd)
-            }
-            // SAFETY: the processor has the features, as `self` proves.
-            unsafe { compiled(self, kernel) }
-        }
-    }
-
-    impl Simd for Avx512 {
-        type Integers = __m512i;
-        type Floats = __m512d;
-        const LANES: usize = 8;
-
-        #[inline(always)]
-        fn load_integers(self, from: &[i64]) -> __m512i {
-            let from = &from[..8];
-            // SAFETY: the slice has eight numbers, and the processor the features.
-            unsafe { _mm512_loadu_epi64(from.as_ptr()) }
-        }
-        #[inline(always)]
-        fn store_integers(self, to: &mut [i64], from: __m512i) {
-            let to = &mut to[..8];
-            // SAFETY: the slice has room for eight numbers, and the processor the features.
-            unsafe { _mm512_storeu_epi64(to.as_mut_ptr(), from) }
-        }
-        #[inline(always)]
-        fn splat_integers(self, value: i64) -> __m512i {
-            // SAFETY: the processor has the features.
-            unsafe { _mm512_set1_epi64(value) }
-        }
-        #[inline(always)]
-        fn add_integers(self, a: __m512i, b: __m512i) -> __m512i {
-            // SAFETY: the processor has the features.
-            unsafe { _mm512_add_epi64(a, b) }
-        }
-        #[inline(always)]
-        fn to_floats(self, from: __m512i) -> __m512d {
-            // SAFETY: the processor has the features.
-            unsafe { _mm512_cvtepi64_pd(from) }
-        }
-        #[inline(always)]
-        fn load(self, from: &[f64]) -> __m512d {
-            let from = &from[..8];
-            // SAFETY: the slice has eight numbers, and the processor the features.
-            unsafe { _mm512_loadu_pd(from.as_ptr()) }
-        }
-        #[inline(always)]
-        fn store(self, to: &mut [f64], from: __m512d) {
-            let to = &mut to[..8];
-            // SAFETY: the slice has room for eight numbers, and the processor the features.
-            unsafe { _mm512_storeu_pd(to.as_mut_ptr(), from) }
-        }
-        #[inline(always)]
-        fn splat(self, value: f64) -> __m512d {
-            // SAFETY: the processor has the features.
-            unsafe { _mm512_set1_pd(value) }
-        }
-        #[inline(always)]
-        fn add(self, a: __m512d, b: __m512d) -> __m512d {
-            // SAFETY: the processor has the features.
-            unsafe { _mm512_add_pd(a, b) }
-        }
-        #[inline(always)]
-        fn sub(self, a: __m512d, b: __m512d) -> __m512d {
-            // SAFETY: the processor has the features.
-            unsafe { _mm512_sub_pd(a, b) }
-        }
-        #[inline(always)]
-        fn mul(self, a: __m512d, b: __m512d) -> __m512d {
-            // SAFETY: the processor has the features.
-            unsafe { _mm512_mul_pd(a, b) }
-        }
-        #[inline(always)]
-        fn div(self, a: __m512d, b: __m512d) -> __m512d {
-            // SAFETY: the processor has the features.
-            unsafe { _mm512_div_pd(a, b) }
-        }
-        #[inline(always)]
-        fn split(self, x: __m512d, down: i64) -> (__m512d, __m512d) {
-            // SAFETY: the processor has the features.
-            unsafe {
-                let bits = _mm512_castpd_si512(x);
-                let exponent = _mm512_sub_epi64(_mm512_srli_epi64::<52>(bits), _mm512_set1_epi64(1_023 + down));
-                let fraction = _mm512_and_si512(bits, _mm512_set1_epi64(FRACTION));
-                let m = _mm512_castsi512_pd(_mm512_or_si512(fraction, _mm512_set1_epi64(ONE)));
-                let fold = _mm512_cmp_pd_mask::<_CMP_GT_OQ>(m, _mm512_set1_pd(FOLD));
-                let exponent = _mm512_mask_add_epi64(exponent, fold, exponent, _mm512_set1_epi64(1));
-                (_mm512_cvtepi64_pd(exponent), _mm512_mask_mul_pd(m, fold, m, _mm512_set1_pd(0.5)))
-            }
-        }
+    #[inline(always)]
+    fn at_most(self, bytes: &[u8; 64], limit: u8) -> u64 {
+        bytes.iter().rev().fold(0, |bits, &byte| bits << 1 | u64::from(byte <= limit))
     }
 }
 
@@ -459,6 +237,37 @@ mod tests {
             numbers.iter().map(|&n| ((n as f64).to_bits(), log2_scaled(n as f64, 58).to_bits())).collect();
         for width in Width::all() {
             assert_eq!(width.run(Logarithms(&numbers)), plain, "{width:?}");
+        }
+    }
+
+    struct AtMost<'a>(&'a [u8; 64], u8);
+
+    impl Kernel for AtMost<'_> {
+        type Output = u64;
+        #[inline(always)]
+        fn run<S: Simd>(self, simd: S) -> u64 {
+            simd.at_most(self.0, self.1)
+        }
+    }
+
+    #[test]
+    fn bytes_are_compared_alike_on_every_width() {
+        let bytes: [u8; 64] = std::array::from_fn(|i| (i * 85 % 256) as u8);
+        for limit in 0..=255 {
+            let plain = (0..64).filter(|&i| bytes[i] <= limit).fold(0, |bits, i| bits | 1_u64 << i);
+            for width in Width::all() {
+                assert_eq!(width.run(AtMost(&bytes, limit)), plain, "{width:?} {limit}");
+            }
+        }
+    }
+
+    #[test]
+    fn any_number_at_all_is_truncated_into_its_range() {
+        let near: Vec<f64> = (0..70_000).flat_map(|i| [-0.6, -1e-9, 0.0, 0.5].map(|by| f64::from(i) + by)).collect();
+        for &x in near.iter().chain(&[f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0, 1e300, -1e300, 5e-324]) {
+            for most in [0, 1, 255, 65_535, i32::MAX as u32] {
+                assert_eq!(i64::from(truncate(x, most)), (x as i64).clamp(0, i64::from(most)), "{x} {most}");
+            }
         }
     }
 }
