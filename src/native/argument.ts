@@ -18,6 +18,13 @@ export function checkNumbers(name: string, value: BigUint64Array): void {
   if (!(value instanceof BigUint64Array) || isShared(value)) throw refuse(`${name} must be a BigUint64Array of unshared memory`)
 }
 
+/** `length` numbers to write a result into, their memory unshared and none of what is read for it. @throws NATIVE_ARGUMENT */
+export function checkInto(value: Float64Array, length: number, read: readonly ArrayBufferView[]): void {
+  checkArray('into', value, Float64Array)
+  if (value.length !== length) throw refuse(`into must be ${length} numbers, not ${value.length}`)
+  if (read.some(({ buffer }) => buffer === value.buffer)) throw refuse('into must not share memory with what is read')
+}
+
 /** A typed array of this very kind, of unshared memory. @throws NATIVE_ARGUMENT */
 export function checkArray(name: string, value: ArrayBufferView, kind: { new (length: number): ArrayBufferView; name: string }): void {
   if (!(value instanceof kind) || isShared(value)) throw refuse(`${name} must be a ${kind.name} of unshared memory`)

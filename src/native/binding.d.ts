@@ -122,8 +122,11 @@ export interface MixtureCommit {
   commit: Uint8Array
 }
 
-/** Decoded, mixed probabilities of n leaves. */
-export declare function mixtureDecode(leaves: Uint8Array): Float64Array
+/**
+ * Decoded, mixed probabilities of n leaves, into n·256 numbers. Rows are eight times their leaves: memory that JavaScript
+ * keeps is not taken, cleared and collected anew with every call, which costs several times the decoding.
+ */
+export declare function mixtureDecode(leaves: Uint8Array, into: Float64Array): void
 
 /** Leaf codes of n·256 natural-log probabilities. */
 export declare function mixtureEncode(lnProbabilities: Float32Array): Uint8Array
@@ -137,8 +140,8 @@ export interface MixtureGame {
   independents?: Uint8Array
 }
 
-/** Probabilities of n short forms. */
-export declare function mixtureNtdDecode(ntds: Uint8Array, fallbackLeaves: Uint8Array): Float64Array
+/** Probabilities of n short forms, into n·256 numbers. */
+export declare function mixtureNtdDecode(ntds: Uint8Array, fallbackLeaves: Uint8Array, into: Float64Array): void
 
 /** Short form of n leaves. */
 export declare function mixtureNtdEncode(leaves: Uint8Array, topP: number, nMax: number): Uint8Array

@@ -77,6 +77,31 @@ function leafContract(make: () => MixtureCompute): void {
     expect(Buffer.from(blake3(new Uint8Array(decoded.buffer))).toString('hex')).toBe(vector.decoded)
   })
 
+  test('writes rows where the caller wants them, and only where rows alone can be', () => {
+    const mixture = make()
+    const [given, ntds] = [leaves(4, 3), mixture.ntdEncode(leaves(5, 3), 0.9, 8)]
+    const [into, again] = [new Float64Array(768).fill(7), new Float64Array(768).fill(7)]
+    expect(mixture.decode(given, into)).toBe(into)
+    expect(into).toEqual(mixture.decode(given))
+    expect(mixture.ntdDecode(ntds, given, again)).toBe(again)
+    expect(again).toEqual(mixture.ntdDecode(ntds, given))
+    const whole = new Float64Array(1_000)
+    const within = new Uint8Array(whole.buffer, 0, 768)
+    const refused: [Uint8Array, Float64Array][] = [
+      [given, new Float64Array(767)],
+      [given, new Float64Array(new SharedArrayBuffer(768 * 8))],
+      [given, new Float32Array(768) as unknown as Float64Array],
+      [within, whole.subarray(0, 768)],
+    ]
+    for (const [from, bad] of refused) {
+      expect(() => mixture.decode(from, bad)).toThrow(withCode('NATIVE_ARGUMENT'))
+      expect(() => mixture.ntdDecode(ntds, from, bad)).toThrow(withCode('NATIVE_ARGUMENT'))
+    }
+    const kept = again.slice()
+    expect(() => mixture.ntdDecode(ntds.slice(1), given, again)).toThrow(withCode('MIXTURE_NTD_MALFORMED'))
+    expect(again).toEqual(kept)
+  })
+
   test('encodes log-probabilities whether they are normalised or not', () => {
     const ln = Float32Array.from({ length: LEAF_BYTES }, (_, y) => -y / 20)
     const shifted = ln.map((value) => value + 7)

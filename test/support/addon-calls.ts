@@ -9,6 +9,7 @@ const held = new Set<Addon.Job>()
 
 const key = new Uint8Array(32).fill(3)
 const leaves = new Uint8Array(4 * 256).map((_, i) => (i * 31) % 199)
+const rows = new Float64Array(4 * 256)
 const span = Uint8Array.of(1, 2, 3, 4)
 const text = new Uint8Array(600).map((_, i) => 97 + ((i * i) % 13))
 const product = { batch: 1, m: 3, k: 5, n: 4, transposeA: false, transposeB: true, exact: false, threads: 1 }
@@ -91,9 +92,9 @@ export function addonCalls(): Record<string, () => unknown> {
     mixtureCheckReveal: () => b.mixtureCheckReveal(reveal),
     mixtureClaims: () => b.mixtureClaims(leaves, span),
     mixtureCommit: () => b.mixtureCommit(claim),
-    mixtureDecode: () => b.mixtureDecode(leaves),
+    mixtureDecode: () => b.mixtureDecode(leaves, rows),
     mixtureEncode: () => b.mixtureEncode(new Float32Array(256).fill(-5)),
-    mixtureNtdDecode: () => b.mixtureNtdDecode(short, leaves),
+    mixtureNtdDecode: () => b.mixtureNtdDecode(short, leaves, rows),
     mixtureNtdEncode: () => b.mixtureNtdEncode(leaves, 0.9, 8),
     mixturePaths: () => b.mixturePaths(visible, Uint16Array.of(0, 2)),
     mixtureReport: () => b.mixtureReport(game),

@@ -1,5 +1,5 @@
 //! Checks on what JavaScript hands over, before anything is done with it.
-use napi::bindgen_prelude::BigInt;
+use napi::bindgen_prelude::{BigInt, Float64Array};
 
 use crate::failure::Failure;
 
@@ -20,4 +20,18 @@ pub fn unsigned(name: &str, number: &BigInt) -> Result<u64, Failure> {
     } else {
         Err(refuse(format!("{name} must be a bigint from 0 to 2^64-1")))
     }
+}
+
+/// Numbers that the caller lends for a result. JavaScript can hand over the same memory twice: what is written must lie
+/// apart from all that is read for it.
+#[allow(unsafe_code)] // memory of JavaScript is written
+pub fn lent<'a>(into: &'a mut Float64Array, read: &[&[u8]]) -> Result<&'a mut [f64], Failure> {
+    let (begin, end) = (into.as_ptr().addr(), into.as_ptr_range().end.addr());
+    let shares = |bytes: &[u8]| bytes.as_ptr().addr() < end && begin < bytes.as_ptr_range().end.addr();
+    if read.iter().any(|bytes| shares(bytes)) {
+        return Err(refuse("the result shares memory with what it is made of".to_string()));
+    }
+    // SAFETY: no JavaScript runs on this thread until the call is over, memory that other threads can write is refused by
+    // `src/native/argument.ts`, and as was just seen nothing else that this call holds lies there.
+    Ok(unsafe { into.as_mut() })
 }

@@ -9,6 +9,7 @@ use napi::bindgen_prelude::{
 };
 use napi_derive::napi;
 
+use crate::argument::lent;
 use crate::failure::Failure;
 use crate::job::{Job, Lane, promise};
 
@@ -24,10 +25,12 @@ pub fn mixture_claims(leaves: Uint8Array, text: Uint8Array) -> Result<Uint16Arra
     Ok(mixture::claims(&leaves, &text).map_err(Failure::from)?.into())
 }
 
-/// Decoded, mixed probabilities of n leaves.
+/// Decoded, mixed probabilities of n leaves, into n·256 numbers. Rows are eight times their leaves: memory that JavaScript
+/// keeps is not taken, cleared and collected anew with every call, which costs several times the decoding.
 #[napi(catch_unwind)]
-pub fn mixture_decode(leaves: Uint8Array) -> Result<Float64Array> {
-    Ok(mixture::decode(&leaves).map_err(Failure::from)?.into())
+pub fn mixture_decode(leaves: Uint8Array, mut into: Float64Array) -> Result<()> {
+    mixture::decode_into(&leaves, lent(&mut into, &[&leaves])?).map_err(Failure::from)?;
+    Ok(())
 }
 
 /// Leaf codes of n·256 natural-log probabilities.
@@ -197,8 +200,10 @@ pub fn mixture_ntd_encode(leaves: Uint8Array, top_p: f64, n_max: u32) -> Result<
     Ok(mixture::ntd_encode(&leaves, top_p, n_max as usize).map_err(Failure::from)?.into())
 }
 
-/// Probabilities of n short forms.
+/// Probabilities of n short forms, into n·256 numbers.
 #[napi(catch_unwind)]
-pub fn mixture_ntd_decode(ntds: Uint8Array, fallback_leaves: Uint8Array) -> Result<Float64Array> {
-    Ok(mixture::ntd_decode(&ntds, &fallback_leaves).map_err(Failure::from)?.into())
+pub fn mixture_ntd_decode(ntds: Uint8Array, fallback_leaves: Uint8Array, mut into: Float64Array) -> Result<()> {
+    let out = lent(&mut into, &[&ntds, &fallback_leaves])?;
+    mixture::ntd_decode_into(&ntds, &fallback_leaves, out).map_err(Failure::from)?;
+    Ok(())
 }

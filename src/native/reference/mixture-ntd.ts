@@ -1,6 +1,7 @@
 /** Next-token distributions in short (mixture.md 2.3): the likeliest bytes with their codes, and the code of what is left. */
 import { NodeError } from '../../protocol/errors.ts'
 import { LEAF_BYTES } from '../../protocol/ports/compute.ts'
+import { checkInto } from '../argument.ts'
 import { codeOf, demand, distribution, leavesOf, ln, mixed, X } from './mixture-numbers.ts'
 
 const ENTRIES_MAX = 64
@@ -47,25 +48,38 @@ function decodeOne(entries: Uint8Array, residual: number, fallback: Uint8Array):
   return weights.map((weight) => mixed(weight / sum))
 }
 
-export function ntdDecode(bytes: Uint8Array, fallbackLeaves: Uint8Array): Float64Array {
-  const fallback = leavesOf(fallbackLeaves)
-  const out = new Float64Array(fallback.length * LEAF_BYTES)
+interface Entries {
+  entries: Uint8Array
+  residual: number
+}
+
+/** The `count` distributions that `bytes` must be, and nothing else. */
+function split(bytes: Uint8Array, count: number): Entries[] {
   let at = 0
   const malformed = (position: number, why: string): NodeError =>
     new NodeError('MIXTURE_NTD_MALFORMED', { detail: `position ${position}: ${why}` })
-  fallback.forEach((leaf, position) => {
-    const count = bytes[at]
-    if (count === undefined) throw malformed(position, 'there are fewer distributions than positions')
-    if (count > ENTRIES_MAX) throw malformed(position, 'it lists more than 64 bytes')
-    const entries = bytes.subarray(at + 1, at + 1 + 2 * count)
-    const residual = bytes[at + 1 + 2 * count]
+  const all = Array.from({ length: count }, (_, position): Entries => {
+    const listed = bytes[at]
+    if (listed === undefined) throw malformed(position, 'there are fewer distributions than positions')
+    if (listed > ENTRIES_MAX) throw malformed(position, 'it lists more than 64 bytes')
+    const entries = bytes.subarray(at + 1, at + 1 + 2 * listed)
+    const residual = bytes[at + 1 + 2 * listed]
     if (residual === undefined) throw malformed(position, 'it is cut off')
     for (let i = 2; i < entries.length; i += 2) {
       if (entries[i - 2]! >= entries[i]!) throw malformed(position, 'its bytes do not strictly increase')
     }
-    out.set(decodeOne(entries, residual, leaf), position * LEAF_BYTES)
-    at += 2 + 2 * count
+    at += 2 + 2 * listed
+    return { entries, residual }
   })
-  if (at !== bytes.length) throw malformed(fallback.length, 'there are more bytes than positions')
+  if (at !== bytes.length) throw malformed(count, 'there are more bytes than positions')
+  return all
+}
+
+export function ntdDecode(bytes: Uint8Array, fallbackLeaves: Uint8Array, into?: Float64Array): Float64Array {
+  if (into !== undefined) checkInto(into, fallbackLeaves.length, [bytes, fallbackLeaves])
+  const fallback = leavesOf(fallbackLeaves)
+  const all = split(bytes, fallback.length)
+  const out = into ?? new Float64Array(fallback.length * LEAF_BYTES)
+  fallback.forEach((leaf, i) => out.set(decodeOne(all[i]!.entries, all[i]!.residual, leaf), i * LEAF_BYTES))
   return out
 }

@@ -1,10 +1,7 @@
 /** Numbers of mixture.md 2.1: the tables, the logarithm and the distribution of a leaf, the same bits as in crates/mixture. */
 import type { ErrorCode } from '../../protocol/errors.ts'
 import { NodeError } from '../../protocol/errors.ts'
-import { LEAF_BYTES } from '../../protocol/ports/compute.ts'
-
-/** Leaves in one call: four of the longest spans. */
-const LEAVES_MAX = 16_384
+import { LEAF_BYTES, LEAVES_MAX } from '../../protocol/ports/compute.ts'
 
 export function demand(holds: boolean, code: ErrorCode, detail: string): void {
   if (!holds) throw new NodeError(code, { detail })

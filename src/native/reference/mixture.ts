@@ -5,6 +5,7 @@
 import type { MixtureCompute } from '../../protocol/ports/compute.ts'
 import { LEAF_BYTES } from '../../protocol/ports/compute.ts'
 import { NodeError } from '../../protocol/errors.ts'
+import { checkInto } from '../argument.ts'
 import { checkReveal, commit, paths } from './mixture-claims.ts'
 import { report, shapley, values } from './mixture-game.ts'
 import { ntdDecode, ntdEncode } from './mixture-ntd.ts'
@@ -16,9 +17,11 @@ function claims(bytes: Uint8Array, text: Uint8Array): Uint16Array {
   return Uint16Array.from(text, (byte, t) => claimOf(leaves[t]!, byte))
 }
 
-function decode(bytes: Uint8Array): Float64Array {
-  const out = new Float64Array(bytes.length)
-  leavesOf(bytes).forEach((leaf, i) => out.set(distribution(leaf), i * LEAF_BYTES))
+function decode(bytes: Uint8Array, into?: Float64Array): Float64Array {
+  if (into !== undefined) checkInto(into, bytes.length, [bytes])
+  const leaves = leavesOf(bytes)
+  const out = into ?? new Float64Array(bytes.length)
+  leaves.forEach((leaf, i) => out.set(distribution(leaf), i * LEAF_BYTES))
   return out
 }
 

@@ -158,11 +158,16 @@ export interface ConsensusCompute {
 // ---------------------------------------------------------------------------------------------- mixture
 /** Bytes of one leaf: a code for each of the 256 possible next bytes (mixture.md 2.1). */
 export const LEAF_BYTES = 256
+/** Leaves of one call: four of the longest spans. */
+export const LEAVES_MAX = 16_384
 export interface MixtureCompute {
   /** u16 claim of each position: ⌊4096·(−ln p)+½⌋ of the decoded, mixed p of `text[t]`. leaves: T·256 bytes, text: T bytes. */
   claims(leaves: Uint8Array, text: Uint8Array): Uint16Array
-  /** The decoded, mixed probabilities of n leaves: Float64Array(n·256), each row sums to 1. */
-  decode(leaves: Uint8Array): Float64Array
+  /**
+   * The decoded, mixed probabilities of n leaves: Float64Array(n·256), each row sums to 1. Whoever decodes much keeps such an
+   * array and gives it as `into`, for the result to be written there and returned.
+   */
+  decode(leaves: Uint8Array, into?: Float64Array): Float64Array
   /** Leaf codes of n·256 natural-log probabilities (normalised or not; rows are normalised first). */
   encode(lnProbabilities: Float32Array): Uint8Array
   /** Merkle root over the first T-1 leaves (2.2) of T·256 leaf bytes, and commit = KDF[claim](…). `claims` holds the T-1 visible claims. */
@@ -186,8 +191,11 @@ export interface MixtureCompute {
   report(game: GameInput): MixtureReport
   /** NTD form (2.3) of n leaves, concatenated; `topP` in (0, 1], `nMax` 1..64. */
   ntdEncode(leaves: Uint8Array, topP: number, nMax: number): Uint8Array
-  /** Probabilities Float64Array(n·256) of n NTDs, residual spread by the fallback's leaves (n·256 bytes). @throws MIXTURE_NTD_MALFORMED */
-  ntdDecode(ntds: Uint8Array, fallbackLeaves: Uint8Array): Float64Array
+  /**
+   * Probabilities Float64Array(n·256) of n NTDs, residual spread by the fallback's leaves (n·256 bytes); `into` as for `decode`,
+   * untouched when the call fails. @throws MIXTURE_NTD_MALFORMED
+   */
+  ntdDecode(ntds: Uint8Array, fallbackLeaves: Uint8Array, into?: Float64Array): Float64Array
 }
 export interface ClaimInput {
   queryId: Uint8Array

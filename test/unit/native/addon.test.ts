@@ -5,6 +5,7 @@ import { runInNewContext } from 'node:vm'
 import { Worker } from 'node:worker_threads'
 import { expect, test } from 'vitest'
 import { loadAddon } from '../../../src/native/addon.ts'
+import { binding } from '../../support/addon-calls.ts'
 import { codeOf } from '../../support/hostile.ts'
 
 setFlagsFromString('--expose-gc')
@@ -43,6 +44,24 @@ test('one search more than 64 is refused, and those that were aborted make room'
   controller.abort()
   expect(await Promise.all(running.map((search) => codeOf(() => search)))).toEqual(running.map(() => 'NATIVE_CANCELLED'))
   expect(await codeOf(() => pow.solve({ ...hopeless, difficulty: 1n }))).toBe(null)
+})
+
+test('native code writes beside what it reads, never into it', () => {
+  const memory = new ArrayBuffer(4_096)
+  const into = new Float64Array(memory, 512, 256)
+  const [before, behind] = [256, 2_560].map((at) => new Uint8Array(memory, at, 256)) as [Uint8Array, Uint8Array]
+  for (const beside of [before, behind]) {
+    binding.mixtureDecode(beside, into)
+    expect(into.reduce((sum, p) => sum + p, 0)).toBeCloseTo(1, 12)
+  }
+  const kept = into.slice()
+  for (const at of [257, 511, 512, 1_000, 2_559]) {
+    const shared = new Uint8Array(memory, at, 256)
+    expect(() => binding.mixtureDecode(shared, into)).toThrow(/^NATIVE_ARGUMENT/)
+    expect(() => binding.mixtureNtdDecode(Uint8Array.of(0, 0), shared, into)).toThrow(/^NATIVE_ARGUMENT/)
+    expect(() => binding.mixtureNtdDecode(shared, new Uint8Array(256), into)).toThrow(/^NATIVE_ARGUMENT/)
+  }
+  expect(into).toEqual(kept)
 })
 
 test('a handle that nobody names survives collection while its search runs', async () => {
