@@ -1,24 +1,13 @@
 /** The caller's half of a call (wire.md 1.2, 1.6): sign, send, take chunks as they come, and believe nothing that the End does not prove. */
-import { createHash } from 'node:crypto'
-import { equal, utf8 } from '../protocol/bytes.ts'
+import { utf8 } from '../protocol/bytes.ts'
 import { NodeError } from '../protocol/errors.ts'
 import { encodeFrame } from '../protocol/frame-codec.ts'
-import type { FrameKind } from '../protocol/frame-codec.ts'
 import { encode, signingBytes } from '../protocol/frames.ts'
-import type { End } from '../protocol/frames.ts'
 import { sha256 } from '../protocol/hash.ts'
 import type { Answer } from '../protocol/ports/network.ts'
-import {
-  ANSWER_BYTES_DEFAULT,
-  CALL_PROTOCOL,
-  CHUNK_BYTES_MAX,
-  END_BODY_BYTES_MAX,
-  FLAG_STREAM,
-  FLAG_UNSIGNED_END,
-  FRAME_OVERHEAD_BYTES,
-} from '../protocol/wire-limits.ts'
-import { wireCodeOfNumber } from '../protocol/wire-errors.ts'
+import { CALL_PROTOCOL, FLAG_STREAM, FLAG_UNSIGNED_END } from '../protocol/wire-limits.ts'
 import { bodyHash } from './admission.ts'
+import { answerCap, AnswerReader } from './answer-reader.ts'
 import type { ByteStream } from './carrier.ts'
 import { frameError, penaltyOf } from './error-frame.ts'
 import { FrameStream } from './frame-stream.ts'
@@ -41,12 +30,6 @@ export interface Outgoing {
 }
 export interface CallingParts extends Pick<NeuronParts, 'signer' | 'signature' | 'clock' | 'random'> {
   punish(session: Session, points: number): void
-}
-
-const answerCap = (kind: FrameKind): number => {
-  if (kind === 'ack' || kind === 'error') return FRAME_OVERHEAD_BYTES
-  if (kind === 'chunk') return CHUNK_BYTES_MAX + FRAME_OVERHEAD_BYTES
-  return kind === 'end' ? END_BODY_BYTES_MAX + FRAME_OVERHEAD_BYTES : 0
 }
 
 /**
@@ -74,7 +57,7 @@ export async function* callOver(
       .sendBytes(request.frame)
       .then(() => stream.end())
       .catch(() => undefined)
-    const answer = new AnswerReader(request.hash, out, parts)
+    const answer = new AnswerReader(request.hash, out, parts.signature)
     for (;;) {
       const frame = await frames.next()
       if (frame === null) throw new NodeError('WIRE_ANSWER_INVALID', { detail: 'it ends without an End' })
@@ -143,53 +126,6 @@ async function requestOf(
   const ssz = encode('call', header)
   const signature = await parts.signer.sign(signingBytes('call', ssz))
   return { frame: encodeFrame('request', { header, signature, body }), ssz, hash: sha256(ssz) }
-}
-
-/** Counts and hashes what comes, and holds it against the End. */
-class AnswerReader {
-  readonly #request: Uint8Array
-  readonly #out: Outgoing
-  readonly #parts: CallingParts
-  readonly #hash = createHash('sha256')
-  readonly #chunks: Uint8Array[] = []
-  #bytes = 0
-
-  constructor(request: Uint8Array, out: Outgoing, parts: CallingParts) {
-    this.#request = request
-    this.#out = out
-    this.#parts = parts
-  }
-
-  take(index: number, data: Uint8Array): Uint8Array {
-    if (index !== this.#chunks.length) this.#refuse('chunks are out of order')
-    this.#count(data)
-    this.#chunks.push(data)
-    return data
-  }
-
-  #count(data: Uint8Array): void {
-    this.#bytes += data.length
-    if (this.#bytes > ANSWER_BYTES_DEFAULT) this.#refuse('it is too large')
-    this.#hash.update(data)
-  }
-
-  finish({ head, signature, body }: End, call: Uint8Array, roundTripMs: number): Answer {
-    this.#count(body)
-    const ssz = encode('head', head)
-    if (!equal(head.request, this.#request)) this.#refuse('it answers another request')
-    if (head.chunks !== this.#chunks.length || head.bytes !== this.#bytes) this.#refuse('its length is not as signed')
-    if (!equal(head.root, this.#hash.digest())) this.#refuse('its content is not as signed')
-    const isSigned =
-      this.#out.unsignedEnd || this.#parts.signature.verify('sr25519', this.#out.receiver, signingBytes('head', ssz), signature)
-    if (!isSigned) this.#refuse('it is not signed by the receiver')
-    if (head.status !== 0)
-      throw new NodeError(wireCodeOfNumber(head.status), { detail: `status ${head.status}`, peerClockMs: head.servedAt })
-    return { body, chunks: this.#chunks, call, head: ssz, signature, roundTripMs, queueMs: head.queueMs, runMs: head.runMs }
-  }
-
-  #refuse(detail: string): never {
-    throw new NodeError('WIRE_ANSWER_INVALID', { detail })
-  }
 }
 
 /** Opens a call stream, no longer than the call may last. */
