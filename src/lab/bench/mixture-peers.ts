@@ -1,99 +1,100 @@
 /**
- * How many peers one core of a validator can judge: their messages decoded, commitments and openings verified, a step's
- * exact contributions computed, as `roles/validator` does it. A step is 8 spans of 256 bytes.
+ * How many peers one core of a validator judges in a minute, by the code that does it. For each peer of a step of 8 spans of
+ * 256 bytes: both answers to each span are cut out of their frames, hashed and held against the call, and their signature by
+ * the peer's hotkey is verified; commitment and reveal are decoded strictly, the commitment is made again, the 4 opened
+ * leaves climb to its root and decode to their claims; the leaves of swapped words go through the test of causality; 12 peers
+ * play their exact game; and scores and deviations enter the statistics that are paid by. Left out is what does not belong to
+ * a peer's answer: planning spans, asking, the fallback's own claims, and keeping the evidence.
  */
-import { concat, equal } from '../../protocol/bytes.ts'
-import { encodeCommit, encodeReveal } from '../../protocol/expert-messages.ts'
-import { LEAF_BYTES, type Compute, type GameOutput } from '../../protocol/ports/compute.ts'
-import { judge, stepOf, type AskedSpan, type Judged } from '../../scoring/answers.ts'
-import { OPENINGS } from '../../scoring/openings.ts'
+import { NodeError } from '../../protocol/errors.ts'
+import { FrameDecoder } from '../../protocol/frame-codec.ts'
+import { sha256 } from '../../protocol/hash.ts'
+import type { Compute } from '../../protocol/ports/compute.ts'
+import { answerCap, AnswerReader } from '../../network/answer-reader.ts'
+import { judge, stepOf, type Judged } from '../../scoring/answers.ts'
+import { PHI_ONE } from '../../scoring/statistics.ts'
+import { addGame, type PeerStep } from '../../scoring/tally.ts'
 import { demand, figure, time, type BenchContext, type Found } from './measure.ts'
-import { seededBelow, seededBytes } from './seeded.ts'
+import { answeredStep, LENGTH, openedBy, type AnsweredStep, type PeerAnswers, type SignedAnswer } from './peer-answers.ts'
 
+/** The players of an exact game. */
 const PEERS = 12
-const SPANS = 8
-const LENGTH = 256
 const SECONDS_PER_MINUTE = 60
 
-interface Peer {
-  hotkey: Uint8Array
-  bodies: { commit: Uint8Array; reveal: Uint8Array }[]
-}
-interface Round {
-  spans: AskedSpan[]
-  fallback: Uint16Array
-  peers: Peer[]
-}
-type Mixture = Compute['mixture']
+type Parts = Pick<Compute, 'mixture' | 'signature'>
 
-/** What an honest peer sends for one span. */
-function answer(mixture: Mixture, span: AskedSpan, hotkey: Uint8Array, leaves: Uint8Array, salt: Uint8Array): Peer['bodies'][number] {
-  const claims = mixture.claims(leaves, span.text).slice(0, LENGTH - 1)
-  const { root, commit } = mixture.commit({ queryId: span.queryId, hotkey, leaves, claims, salt })
-  const paths = mixture.paths(leaves.subarray(0, (LENGTH - 1) * LEAF_BYTES), Uint16Array.from(span.positions))
-  const leaf = (position: number): Uint8Array => leaves.slice(position * LEAF_BYTES, (position + 1) * LEAF_BYTES)
-  const openings = span.positions.map((position, i) => {
-    const path = paths[i] ?? new Uint8Array()
-    return { position, leaf: leaf(position), path: Array.from({ length: path.length / 32 }, (_, at) => path.slice(32 * at, 32 * at + 32)) }
-  })
-  return {
-    commit: encodeCommit({ queryId: span.queryId, commit }),
-    reveal: encodeReveal({ queryId: span.queryId, root, salt, lastLeaf: leaf(LENGTH - 1), claims, openings }),
+/** The body of an answer that its End proves; null, as for one that never came, where it proves nothing. */
+function bodyOf({ signature }: Parts, receiver: Uint8Array, { call, frame }: SignedAnswer): Uint8Array | null {
+  try {
+    const frames = new FrameDecoder(answerCap)
+    frames.push(frame)
+    const end = frames.next()
+    if (end?.kind !== 'end') return null
+    return new AnswerReader(sha256(call), { receiver, unsignedEnd: false }, signature).finish(end.value, call, 0).body
+  } catch (error) {
+    if (error instanceof NodeError && error.code.startsWith('WIRE_')) return null
+    throw error
   }
 }
 
-function roundOf(mixture: Mixture, seed: Uint8Array): Round {
-  const spans = Array.from({ length: SPANS }, (_, i): AskedSpan => {
-    const positions = [...new Set(seededBelow(seed, `positions ${i}`, 4 * OPENINGS, LENGTH - 1))].slice(0, OPENINGS)
-    return { queryId: seededBytes(seed, `query ${i}`, 16), text: seededBytes(seed, `text ${i}`, LENGTH), swaps: [], positions }
+function judged(parts: Parts, { spans, mark }: AnsweredStep, { uid, hotkey, answers }: PeerAnswers): Judged {
+  const each = spans.map((span, i) => {
+    const answer = answers[i]
+    const positions = openedBy(mark, span, uid)
+    const bodies = {
+      commit: answer === undefined ? null : bodyOf(parts, hotkey, answer.commit),
+      reveal: answer === undefined ? null : bodyOf(parts, hotkey, answer.reveal),
+    }
+    return judge(parts.mixture, { ...span, positions }, hotkey, bodies)
   })
-  const leavesOf = (who: string, span: number): Uint8Array => seededBytes(seed, `leaves ${who} ${span}`, LENGTH * LEAF_BYTES)
-  const peers = Array.from({ length: PEERS }, (_, peer): Peer => {
-    const hotkey = seededBytes(seed, `hotkey ${peer}`, 32)
-    const bodies = spans.map((span, i) =>
-      answer(mixture, span, hotkey, leavesOf(String(peer), i), seededBytes(seed, `salt ${peer} ${i}`, 32)),
-    )
-    return { hotkey, bodies }
-  })
-  const fallback = Uint16Array.from(spans.flatMap((span, i) => [...mixture.claims(leavesOf('fallback', i), span.text)]))
-  return { spans, fallback, peers }
+  return stepOf(each)
 }
 
-const judged = (mixture: Mixture, { spans, peers }: Round): Judged[] =>
-  peers.map(({ hotkey, bodies }) =>
-    stepOf(spans.map((span, i) => judge(mixture, span, hotkey, bodies[i] ?? { commit: null, reveal: null }))),
-  )
-const score = async (mixture: Mixture, round: Round): Promise<GameOutput> =>
-  await mixture.shapley({
+interface Scored {
+  peers: PeerStep[]
+  all: number
+  none: number
+}
+async function score(parts: Parts, step: AnsweredStep): Promise<Scored> {
+  const steps = step.peers.map((peer) => judged(parts, step, peer))
+  const { phi, all, none } = await parts.mixture.shapley({
     length: LENGTH,
-    spans: SPANS,
-    fallback: round.fallback,
-    peers: judged(mixture, round).map(({ claims }) => claims),
+    spans: step.spans.length,
+    fallback: step.fallback,
+    peers: steps.map(({ claims }) => claims),
   })
+  const peers = steps.map(({ status, deviations }, i): PeerStep => {
+    const { uid = 0, hotkey = new Uint8Array() } = step.peers[i] ?? {}
+    return { uid, hotkey, phi: phi[i] ?? 0n, status, deviations }
+  })
+  addGame(new Map(), new Map(), step.fallback.length, peers)
+  return { peers, all, none }
+}
 
-async function check(mixture: Mixture, round: Round): Promise<void> {
+async function check(parts: Parts, step: AnsweredStep, liar: PeerAnswers): Promise<void> {
+  const { peers, all, none } = await score(parts, step)
   demand(
-    judged(mixture, round).every(({ status }) => status === 'in time'),
+    peers.every(({ status }) => status === 'in time'),
     'the answers of honest peers',
   )
-  const { phi, all, none } = await score(mixture, round)
-  const sum = Number(phi.reduce((total, one) => total + one, 0n)) / 2 ** 32
+  demand(
+    peers.every(({ deviations }) => deviations.length > 0),
+    'the test of causality',
+  )
+  const sum = Number(peers.reduce((total, { phi }) => total + phi, 0n)) / PHI_ONE
   demand(Math.abs(sum - (all - none)) < 1e-6, 'the sum of contributions of judged peers')
-  const [liar, ...honest] = round.peers
-  const [first, ...rest] = liar?.bodies ?? []
-  if (liar === undefined || first === undefined) return
-  // The last bytes are a leaf's path: another leaf then was opened than was committed to.
-  const reveal = concat(first.reveal)
-  reveal.set([(reveal.at(-1) ?? 0) ^ 1], reveal.length - 1)
-  const statuses = judged(mixture, { ...round, peers: [{ ...liar, bodies: [{ ...first, reveal }, ...rest] }, ...honest] })
-  demand(!equal(reveal, first.reveal) && statuses[0]?.status === 'wrong' && statuses[1]?.status === 'in time', 'the answer of a lying peer')
+  demand(judged(parts, step, liar).status === 'wrong', 'the answer of a lying peer')
+  const [first, second] = step.peers
+  if (first === undefined || second === undefined) return
+  demand(judged(parts, step, { ...first, answers: second.answers }).status === 'late', 'answers that another peer has signed')
 }
 
 /** Times it. */
 export async function measurePeers(context: BenchContext): Promise<Found> {
-  const { mixture } = context.compute
-  const round = roundOf(mixture, context.seed)
-  await check(mixture, round)
-  const times = await time(context, async () => await score(mixture, round))
+  const { mixture, signature } = context.compute
+  const parts = { mixture, signature }
+  const { liar, ...step } = answeredStep(parts, context.seed, PEERS)
+  await check(parts, step, liar)
+  const times = await time(context, async () => await score(parts, step))
   return { metric: figure('mixture.peers', '1/min', times, PEERS * SECONDS_PER_MINUTE, { backend: 'cpu', threads: 1 }) }
 }

@@ -2,7 +2,15 @@
 import { hash } from 'node:crypto'
 import { concat, utf8 } from '../../protocol/bytes.ts'
 import { sha256 } from '../../protocol/hash.ts'
-import type { Compute, EpochInput, EpochOutput, GameInput, GameOutput } from '../../protocol/ports/compute.ts'
+import {
+  LEAF_BYTES,
+  type Compute,
+  type EpochInput,
+  type EpochOutput,
+  type GameInput,
+  type GameOutput,
+} from '../../protocol/ports/compute.ts'
+import { code, codecInput, CODECS, type Coded, type CodecInput } from './codecs.ts'
 import { expertSteps } from './expert-steps.ts'
 import { seededBelow, seededBytes } from './seeded.ts'
 import type { Step } from './steps.ts'
@@ -15,7 +23,7 @@ export const EPOCHS = [
 ] as const
 export const GAMES = [8, 12, 16]
 export const GAME_POSITIONS = 2_048
-export const CODEC_LEAVES = 4_096
+const CODEC_LEAVES = 4_096
 
 const digestOf = (...arrays: ArrayBufferView[]): Uint8Array =>
   sha256(
@@ -116,18 +124,21 @@ const shapley = ({ mixture }: Compute, peers: number): Step => ({
   digest: ({ phi, all, none }: GameOutput) => digestOf(phi, Float64Array.of(all, none)),
 })
 
-export const codecLeaves = (link: Uint8Array): Uint8Array => seededBytes(link, 'leaves', CODEC_LEAVES * 256)
-const codec = ({ mixture }: Compute): Step => ({
-  metric: 'mixture.codec',
-  unit: 'B/s',
-  units: CODEC_LEAVES * 256,
-  threads: 1,
-  prepare(link) {
-    const leaves = codecLeaves(link)
-    return () => mixture.decode(leaves)
-  },
-  digest: (decoded: Float64Array) => digestOf(decoded),
-})
+function codec({ mixture }: Compute): Step {
+  let input: CodecInput | undefined
+  return {
+    metric: 'mixture.codec',
+    unit: 'B/s',
+    units: CODECS * CODEC_LEAVES * LEAF_BYTES,
+    threads: 1,
+    prepare(link) {
+      const given = codecInput(link, CODEC_LEAVES, input)
+      input = given
+      return () => code(mixture, given)
+    },
+    digest: ({ claims, rows, codes, short, spread }: Coded) => digestOf(claims, rows, codes, short, spread),
+  }
+}
 
 /** All kinds, by metric; `threads` is what the pool of this process has. */
 export function stepKinds(compute: Compute, seed: Uint8Array, threads: number): Map<string, Step> {

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { checkSeals, detection } from '../../../src/lab/bench/seal-check.ts'
 import { measureSeals, sealTarget } from '../../../src/lab/bench/seal-search.ts'
+import { checkCodecs } from '../../../src/lab/bench/codecs.ts'
 import { measurePeers } from '../../../src/lab/bench/mixture-peers.ts'
 import { stepKinds } from '../../../src/lab/bench/step-kinds.ts'
 import { checkSteps, measureSteps, type Step } from '../../../src/lab/bench/steps.ts'
@@ -144,7 +145,21 @@ test('peers are judged as a validator does it, honest and lying ones, before the
   expect(metric.value).toBeGreaterThan(60)
 })
 
-test('nothing is timed whose answer is wrong', async () => {
-  const wrong = { ...compute.mixture, checkReveal: () => ({ status: 'ok', lastClaim: 0 }) as const }
-  await expect(measurePeers(benchContext({ compute: { ...compute, mixture: wrong } }))).rejects.toMatchObject({ code: 'LAB_BENCH_WRONG' })
+test.each([
+  ['opens what it committed to', { mixture: { ...compute.mixture, checkReveal: () => ({ status: 'ok', lastClaim: 0 }) as const } }],
+  ['is signed by its peer', { signature: { ...compute.signature, verify: () => true } }],
+])('no peer is timed by code that does not look whether an answer %s', async (_, over) => {
+  await expect(measurePeers(benchContext({ compute: computeWith(over) }))).rejects.toMatchObject({ code: 'LAB_BENCH_WRONG' })
+})
+
+test.each(['claims', 'decode', 'encode', 'ntdEncode', 'ntdDecode'] as const)('no codec is timed whose %s is wrong by a bit', (name) => {
+  const spoil = (...args: unknown[]): ArrayBufferView => {
+    const coded = Reflect.apply(compute.mixture[name], compute.mixture, args)
+    const bytes = new Uint8Array(coded.buffer, coded.byteOffset, coded.byteLength)
+    bytes.set([(bytes.at(-1) ?? 0) ^ 1], bytes.length - 1)
+    return coded
+  }
+  const wrong = computeWith({ mixture: { ...compute.mixture, [name]: spoil } })
+  expect(() => checkCodecs({ compute, seed: seedOf('codecs') })).not.toThrow()
+  expect(() => checkCodecs({ compute: wrong, seed: seedOf('codecs') })).toThrow(expect.objectContaining({ code: 'LAB_BENCH_WRONG' }))
 })
