@@ -1,8 +1,8 @@
-/** Time of exact contributions and of the codecs that a validator runs for every peer; checked against the twin first. */
+/** Time of exact contributions and of the codecs that a validator runs for every peer, beside the twin; the same bits first. */
 import { expect, test } from 'vitest'
 import { loadAddon } from '../src/native/addon.ts'
 import { mixtureReference } from '../src/native/reference/mixture.ts'
-import type { GameInput } from '../src/protocol/ports/compute.ts'
+import type { GameInput, MixtureCompute } from '../src/protocol/ports/compute.ts'
 import { leaves, numbers, text } from '../test/support/games.ts'
 
 const mixture = loadAddon().mixture
@@ -13,7 +13,18 @@ function game(players: number, spans: number, length: number): GameInput {
   return { length, spans, fallback: row(), peers: Array.from({ length: players }, row) }
 }
 
-test.for([8, 12, 16])('Shapley of %i peers', { timeout: 300_000 }, async (players, { bench }) => {
+test('Shapley of 12 peers x 2,048 positions', { timeout: 300_000 }, async ({ bench }) => {
+  const input = game(12, 8, 256)
+  expect(await mixture.shapley(input)).toEqual(await mixtureReference.shapley(input))
+  await bench.compare(
+    bench('addon', async () => void (await mixture.shapley(input))),
+    bench('twin', async () => void (await mixtureReference.shapley(input))),
+    // The twin takes seconds: two runs tell enough of it.
+    { time: 1_000, iterations: 2, warmupIterations: 1, warmupTime: 0 },
+  )
+})
+
+test.for([8, 16])('Shapley of %i peers', { timeout: 300_000 }, async (players, { bench }) => {
   // The twin plays the same players on one block of positions; all else of the walk is the same.
   const short = game(Math.min(players, 12), 1, 16)
   expect((await mixture.shapley(short)).phi).toEqual((await mixtureReference.shapley(short)).phi)
@@ -26,22 +37,33 @@ test.for([8, 12, 16])('Shapley of %i peers', { timeout: 300_000 }, async (player
   }).run({ time: 1_000, iterations: 5, warmupIterations: 2, warmupTime: 0 })
 })
 
-test('codecs of 2,048 leaves (512 KiB)', { timeout: 300_000 }, async ({ bench }) => {
-  const [given, bytes] = [leaves(1, 2_048), text(2, 2_048)]
-  expect(mixture.claims(given, bytes)).toEqual(mixtureReference.claims(given, bytes))
-  expect(mixture.decode(given)).toEqual(mixtureReference.decode(given))
-  const input = { queryId: new Uint8Array(16), hotkey: new Uint8Array(32), salt: new Uint8Array(32), leaves: given }
-  const claims = mixture.claims(given, bytes).slice(1)
-  expect(mixture.commit({ ...input, claims })).toEqual(mixtureReference.commit({ ...input, claims }))
+const LEAVES = 2_048
+const [given, fallback, bytes] = [leaves(1, LEAVES), leaves(3, LEAVES), text(2, LEAVES)]
+const logarithms = Float32Array.from(given, (code) => -code / 16)
+const short = mixture.ntdEncode(given, 1, 64)
+const claim = {
+  queryId: new Uint8Array(16),
+  hotkey: new Uint8Array(32),
+  salt: new Uint8Array(32),
+  leaves: given,
+  claims: mixture.claims(given, bytes).slice(1),
+}
+/** Each with the memory that its caller keeps for rows. */
+const codecs: [string, (by: MixtureCompute, rows: Float64Array) => unknown][] = [
+  ['claims', (by) => by.claims(given, bytes)],
+  ['decode', (by, rows) => by.decode(given, rows)],
+  ['encode', (by) => by.encode(logarithms)],
+  ['NTD encode (1/64)', (by) => by.ntdEncode(given, 1, 64)],
+  ['NTD decode (1/64)', (by, rows) => by.ntdDecode(short, fallback, rows)],
+  ['commit', (by) => by.commit(claim)],
+]
+
+test.for(codecs)('%s of 2,048 leaves (512 KiB)', { timeout: 300_000 }, async ([, work], { bench }) => {
+  const [ours, twins] = [new Float64Array(given.length), new Float64Array(given.length)]
+  expect(work(mixture, ours)).toEqual(work(mixtureReference, twins))
   await bench.compare(
-    bench('claims', () => {
-      mixture.claims(given, bytes)
-    }),
-    bench('decode', () => {
-      mixture.decode(given)
-    }),
-    bench('commit', () => {
-      mixture.commit({ ...input, claims })
-    }),
+    bench('addon', () => void work(mixture, ours)),
+    bench('twin', () => void work(mixtureReference, twins)),
+    { time: 1_000, iterations: 5 },
   )
 })
