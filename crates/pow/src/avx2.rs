@@ -9,14 +9,13 @@ use std::arch::x86_64::{
 
 use crate::keccak::ROUND_CONSTANTS;
 use crate::lanes::{Folded, kernels, search, sixteen};
-use crate::rounds::{Beside, rows};
+use crate::rounds::rows;
 use crate::seal::Hash;
 use crate::sha256::{INITIAL, K};
 
 type V = __m256i;
 /// The xor of the two columns.
 type D = V;
-type Extra = ();
 
 /// 64-bit lanes of a vector.
 pub const LANES: usize = 4;

@@ -9,12 +9,10 @@ use std::arch::x86_64::{
 
 use crate::avx2::{LANES, keccak_head, load, not_above, store};
 use crate::lanes::{Folded, search};
-use crate::rounds::Beside;
 use crate::seal::Hash;
 use crate::sha256::{INITIAL, K};
 
 type V = __m256i;
-type Extra = ();
 
 /// The messages of a pass stand in order.
 const MESSAGES: [u64; 8] = [0, 1, 2, 3, 4, 5, 6, 7];
@@ -97,7 +95,7 @@ fn lane(first: i32, second: i32) -> u64 {
 fn pass(folded: &Folded, base: u32, (): &mut ()) -> [V; 2] {
     [base, base.wrapping_add(STREAMS as u32)].map(|base| {
         let first = std::array::from_fn(|s| base.wrapping_add(s as u32).swap_bytes());
-        keccak_head(&digests(&folded.words, first).map(|lane| load(&lane)), &mut ())
+        keccak_head(&digests(&folded.words, first).map(|lane| load(&lane)))
     })
 }
 

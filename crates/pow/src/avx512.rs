@@ -9,7 +9,7 @@ use std::arch::x86_64::{
 
 use crate::keccak::ROUND_CONSTANTS;
 use crate::lanes::{Folded, kernels, search, sixteen};
-use crate::rounds::{Beside, rows};
+use crate::rounds::rows;
 use crate::seal::Hash;
 use crate::sha256::{INITIAL, K};
 
@@ -17,13 +17,12 @@ type V = __m512i;
 /// The xor of the two columns. Ternary logic would put both on a lane at once, but three operands from the register file cost
 /// more than two: measured, that is slower (see README.md).
 type D = V;
-type Extra = ();
 
 /// 64-bit lanes of a vector.
 pub const LANES: usize = 8;
 
 /// Which message each Keccak lane holds, lower half first: unpacking works within parts of 128 bits.
-const MESSAGES: [u64; 16] = [0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15];
+pub const MESSAGES: [u64; 16] = [0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15];
 
 pub fn available() -> bool {
     is_x86_feature_detected!("avx512f")

@@ -14,12 +14,10 @@ use crate::avx512::{
     words_from_16,
 };
 use crate::lanes::{Folded, search};
-use crate::rounds::Beside;
 use crate::seal::Hash;
 use crate::sha256::{INITIAL, K};
 
 type V = __m512i;
-type Extra = ();
 
 /// Which message each Keccak lane holds, lower half first: what unpacking the schedule and the digests makes of the order.
 const MESSAGES: [u64; 16] = [0, 4, 1, 5, 8, 12, 9, 13, 2, 6, 3, 7, 10, 14, 11, 15];
@@ -177,7 +175,7 @@ fn pass(folded: &Folded, base: u32, (): &mut ()) -> [V; 2] {
         _ => u64::from(folded.round[2 * pair]) | u64::from(folded.round[2 * pair + 1]) << 32,
     });
     let mut exchange = Exchange { pairs: [const { MaybeUninit::uninit() }; 32], working: [[0; 4]; STREAMS], constant };
-    digests(folded, &mut exchange, base).map(|half| keccak_head(&half, &mut ()))
+    digests(folded, &mut exchange, base).map(|half| keccak_head(&half))
 }
 
 search!("avx512f,avx512bw,bmi1,bmi2,sha");

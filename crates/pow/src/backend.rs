@@ -3,12 +3,14 @@
 use crate::Error;
 use crate::seal::{Hash, seal};
 #[cfg(target_arch = "x86_64")]
-use crate::{avx2, avx2_sha, avx512, avx512_sha};
+use crate::{avx2, avx2_sha, avx512, avx512_sha, avx512_woven};
 #[cfg(target_arch = "aarch64")]
 use crate::{neon, neon_sha2, neon_sha3};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
+    #[cfg(target_arch = "x86_64")]
+    Avx512Woven,
     #[cfg(target_arch = "x86_64")]
     Avx512Sha,
     #[cfg(target_arch = "x86_64")]
@@ -44,6 +46,9 @@ macro_rules! dispatch {
             // SAFETY: a Backend of this kind is made only after `avx512_sha::available`.
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512Sha => unsafe { avx512_sha::$function($($argument),*) },
+            // SAFETY: a Backend of this kind is made only after `avx512_woven::available`.
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512Woven => unsafe { avx512_woven::$function($($argument),*) },
             // SAFETY: a Backend of this kind is made only after `avx512::available`.
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512 => unsafe { avx512::$function($($argument),*) },
@@ -75,6 +80,8 @@ impl Backend {
     pub fn available() -> Vec<Self> {
         let kinds = [
             #[cfg(target_arch = "x86_64")]
+            (avx512_woven::available(), Kind::Avx512Woven),
+            #[cfg(target_arch = "x86_64")]
             (avx512_sha::available(), Kind::Avx512Sha),
             #[cfg(target_arch = "x86_64")]
             (avx512::available(), Kind::Avx512),
@@ -105,9 +112,11 @@ impl Backend {
 
     pub fn name(self) -> &'static str {
         match self.0 {
-            // The best use of AVX-512 has that name, and nearly every processor with it has the SHA instructions.
+            // Nearly every processor with AVX-512 has the SHA instructions.
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512Sha => "avx512",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512Woven => "avx512-woven",
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512 if avx512_sha::available() => "avx512-no-sha",
             #[cfg(target_arch = "x86_64")]
@@ -181,7 +190,9 @@ impl Backend {
         match self.0 {
             // SAFETY: Backends of these kinds are made only after `avx512::available`.
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx512 | Kind::Avx512Sha => transposed(messages, |lanes| unsafe { avx512::keccak256(lanes) }),
+            Kind::Avx512 | Kind::Avx512Sha | Kind::Avx512Woven => {
+                transposed(messages, |lanes| unsafe { avx512::keccak256(lanes) })
+            }
             // SAFETY: Backends of these kinds are made only after `avx2::available`.
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2 | Kind::Avx2Sha => transposed(messages, |lanes| unsafe { avx2::keccak256(lanes) }),

@@ -121,7 +121,7 @@ macro_rules! kernels {
         /// SHA-256 of the seal message of every lane, whose word 0 is `w0`.
         #[target_feature(enable = $features)]
         #[inline]
-        fn digest<B: Beside>(folded: &Folded, w0: V, beside: &mut B) -> [V; 8] {
+        fn digest(folded: &Folded, w0: V) -> [V; 8] {
             let mut s = folded.start.map(|word| splat32(word));
             s[0] = add32(s[0], w0);
             s[4] = add32(s[4], w0);
@@ -129,24 +129,20 @@ macro_rules! kernels {
                 if T > 0 {
                     step(&mut s, splat32(folded.round[T]));
                 }
-                beside.sha::<T>();
             });
             let mut w = words_from_16(folded, w0);
             sixteen!(T {
                 let constant = T < 6 && T % 2 == 1;
                 let kw = if constant { splat32(folded.round[16 + T]) } else { add32(w[T], splat32(K[16 + T])) };
                 step(&mut s, kw);
-                beside.sha::<{ 16 + T }>();
             });
             sixteen!(T {
                 w[T] = expand(w[(T + 14) % 16], w[(T + 9) % 16], w[(T + 1) % 16], w[T]);
                 step(&mut s, add32(w[T], splat32(K[32 + T])));
-                beside.sha::<{ 32 + T }>();
             });
             sixteen!(T {
                 w[T] = expand(w[(T + 14) % 16], w[(T + 9) % 16], w[(T + 1) % 16], w[T]);
                 step(&mut s, add32(w[T], splat32(K[48 + T])));
-                beside.sha::<{ 48 + T }>();
             });
             for (word, initial) in s.iter_mut().zip(INITIAL) {
                 *word = add32(*word, splat32(initial));
@@ -157,7 +153,7 @@ macro_rules! kernels {
         /// The four lanes of a digest for the lower (`HIGH` false) or upper messages of each 128-bit part.
         #[target_feature(enable = $features)]
         #[inline]
-        fn message<const HIGH: bool>(digest: &[V; 8]) -> [V; 4] {
+        pub fn message<const HIGH: bool>(digest: &[V; 8]) -> [V; 4] {
             let d = digest.map(|word| swap32(word));
             if HIGH {
                 [high32(d[0], d[1]), high32(d[2], d[3]), high32(d[4], d[5]), high32(d[6], d[7])]
@@ -169,11 +165,9 @@ macro_rules! kernels {
         /// Lane 0 of the seals of one pass, each half's messages as [`MESSAGES`] says.
         #[target_feature(enable = $features)]
         #[inline]
-        fn pass(folded: &Folded, base: u32, beside: &mut Extra) -> [V; 2] {
-            let digest = digest(folded, swap32(add32(splat32(base), counting32())), beside);
-            beside.digested();
-            let lower = keccak_head(&message::<false>(&digest), beside);
-            [lower, keccak_head(&message::<true>(&digest), beside)]
+        fn pass(folded: &Folded, base: u32, (): &mut ()) -> [V; 2] {
+            let digest = digest(folded, swap32(add32(splat32(base), counting32())));
+            [keccak_head(&message::<false>(&digest)), keccak_head(&message::<true>(&digest))]
         }
 
         /// keccak256 of messages of N whole lanes, one message per vector lane: `lanes[i][message]`.
@@ -187,7 +181,7 @@ macro_rules! kernels {
             state[N] = splat64(1);
             state[16] = splat64(1 << 63);
             for constant in &ROUND_CONSTANTS {
-                state = round::<false, ()>(&state, *constant, &mut ());
+                state = round::<2>(&state, *constant);
             }
             [store(state[0]), store(state[1]), store(state[2]), store(state[3])]
         }
@@ -196,28 +190,29 @@ macro_rules! kernels {
 }
 pub(crate) use kernels;
 
-/// Expands to `first` and `heads`, the search and what it compares, in a module that has a `pass` over 2 · `LANES` messages;
-/// `Extra` computes one seal more beside each, or none.
+/// What most passes leave for the next one.
+pub fn nothing(_: &Folded, _: u32) {}
+
+/// Expands to `first` and `heads`, the search and what it compares, in a module that has a `pass` over 2 · `LANES` messages.
+/// What a pass leaves for the next one begins as `$begin` says, for a first pass from the nonce whose lower half it is given.
 macro_rules! search {
     ($features:literal) => {
+        search!($features, crate::lanes::nothing);
+    };
+    ($features:literal, $begin:path) => {
         /// Seals per pass.
-        const STEP: u64 = (2 * LANES + <Extra as Beside>::SEALS) as u64;
+        const SEALS: u64 = 2 * LANES as u64;
 
         /// The smallest nonce in `from..=last` whose seal begins with at most `head`. Both ends lie in one aligned
         /// range of 2³² nonces.
         #[target_feature(enable = $features)]
         pub fn first(inner: &Hash, head: u64, from: u64, last: u64) -> Option<u64> {
             let folded = Folded::new(inner, (from >> 32) as u32);
-            let mut words = folded.words;
+            let mut left = $begin(&folded, from as u32);
             let mut base = from;
             loop {
-                words[0] = (base as u32).wrapping_add(2 * LANES as u32).swap_bytes();
-                let mut beside = Extra::begin(words);
-                let [lower, upper] = pass(&folded, base as u32, &mut beside);
-                let mut hits = not_above(lower, head) | not_above(upper, head) << LANES;
-                if Extra::SEALS > 0 {
-                    hits |= u32::from(beside.head() <= head) << (2 * LANES);
-                }
+                let [lower, upper] = pass(&folded, base as u32, &mut left);
+                let hits = not_above(lower, head) | not_above(upper, head) << LANES;
                 if hits != 0 {
                     // A pass may reach beyond `last`; those nonces were not asked for.
                     let messages = MESSAGES.iter().enumerate().filter(|(bit, _)| hits >> bit & 1 == 1);
@@ -227,10 +222,10 @@ macro_rules! search {
                         return hit;
                     }
                 }
-                if last - base < STEP {
+                if last - base < SEALS {
                     return None;
                 }
-                base += STEP;
+                base += SEALS;
             }
         }
 
@@ -239,19 +234,17 @@ macro_rules! search {
         #[target_feature(enable = $features)]
         pub fn heads(inner: &Hash, from: u64, heads: &mut [u64]) {
             let folded = Folded::new(inner, (from >> 32) as u32);
-            let mut words = folded.words;
             let mut base = from as u32;
-            for heads in heads.chunks_mut(STEP as usize) {
-                words[0] = base.wrapping_add(2 * LANES as u32).swap_bytes();
-                let mut beside = Extra::begin(words);
-                let [lower, upper] = pass(&folded, base, &mut beside).map(|half| store(half));
-                let lanes = lower.iter().chain(&upper).map(|lane| lane.swap_bytes()).chain([beside.head()]);
+            let mut left = $begin(&folded, base);
+            for heads in heads.chunks_mut(SEALS as usize) {
+                let [lower, upper] = pass(&folded, base, &mut left).map(|half| store(half));
+                let lanes = lower.iter().chain(&upper).map(|lane| lane.swap_bytes());
                 for (message, head) in MESSAGES.iter().zip(lanes) {
                     if let Some(slot) = heads.get_mut(*message as usize) {
                         *slot = head;
                     }
                 }
-                base = base.wrapping_add(STEP as u32);
+                base = base.wrapping_add(SEALS as u32);
             }
         }
     };

@@ -18,6 +18,8 @@ mod avx2_sha;
 mod avx512;
 #[cfg(target_arch = "x86_64")]
 mod avx512_sha;
+#[cfg(target_arch = "x86_64")]
+mod avx512_woven;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod lanes;
 #[cfg(target_arch = "aarch64")]

@@ -6,11 +6,8 @@ use std::arch::aarch64::{
 
 use crate::lanes::{Folded, search};
 use crate::neon::{LANES, MESSAGES, V, keccak_head, not_above, store};
-use crate::rounds::Beside;
 use crate::seal::Hash;
 use crate::sha256::{INITIAL, K};
-
-type Extra = ();
 
 /// Messages between which the rounds alternate.
 const STREAMS: usize = 2 * LANES;
@@ -65,7 +62,7 @@ pub fn digests(folded: &Folded, base: u32) -> [[V; 4]; 2] {
 #[target_feature(enable = "neon,sha2")]
 #[inline]
 fn pass(folded: &Folded, base: u32, (): &mut ()) -> [V; 2] {
-    digests(folded, base).map(|half| keccak_head(&half, &mut ()))
+    digests(folded, base).map(|half| keccak_head(&half))
 }
 
 search!("neon,sha2");

@@ -7,13 +7,12 @@ use crate::keccak::ROUND_CONSTANTS;
 use crate::lanes::{Folded, search};
 use crate::neon::{LANES, MESSAGES, not_above, store};
 use crate::neon_sha2::digests;
-use crate::rounds::{Beside, rounds, rows};
+use crate::rounds::{rounds, rows};
 use crate::seal::Hash;
 
 type V = uint64x2_t;
 /// The xor of the two columns.
 type D = V;
-type Extra = ();
 
 pub fn available() -> bool {
     crate::neon_sha2::available() && std::arch::is_aarch64_feature_detected!("sha3")
@@ -60,7 +59,7 @@ rounds!(#[target_feature(enable = "neon,sha2,sha3")] #[inline]);
 #[target_feature(enable = "neon,sha2,sha3")]
 #[inline]
 fn pass(folded: &Folded, base: u32, (): &mut ()) -> [V; 2] {
-    digests(folded, base).map(|half| keccak_head(&half, &mut ()))
+    digests(folded, base).map(|half| keccak_head(&half))
 }
 
 search!("neon,sha2,sha3");

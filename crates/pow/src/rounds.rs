@@ -2,44 +2,14 @@
 //! module that defines `V` (64-bit lanes side by side), the operations on it, and how it applies theta: `D` is what
 //! `mix` makes of the two columns beside a column, `mixed!` puts that on a lane and rotates it.
 
-/// What a kernel computes beside its vectors, on ports of the processor that these leave idle. The hooks stand between
-/// the steps of the vector code, so that both streams are at hand whenever the processor looks for work.
-pub trait Beside {
-    /// Seals that are computed beside those in the vectors: 0 or 1.
-    const SEALS: usize;
-    /// Begins with the block (nonce and inner hash) `words`.
-    fn begin(words: [u32; 16]) -> Self;
-    /// After round T of SHA-256.
-    fn sha<const T: usize>(&mut self) {}
-    /// After the last of these.
-    fn digested(&mut self) {}
-    /// After row `STEP % 5` of a round of Keccak; 0 to 4 in even rounds, 5 to 9 in odd ones.
-    fn keccak<const STEP: usize>(&mut self) {}
-    /// The first eight bytes of the seal as a big-endian number, once the vectors have theirs.
-    fn head(&mut self) -> u64 {
-        u64::MAX
-    }
-}
-
-/// Nothing beside.
-impl Beside for () {
-    const SEALS: usize = 0;
-    fn begin(_: [u32; 16]) -> Self {}
-}
-
 /// The five rows after theta, rho, pi and chi: `$lane!(i, bits)` is lane i after theta, rotated.
 macro_rules! rows {
-    ($lane:ident, $between:ident) => {{
+    ($lane:ident) => {{
         let r0 = chi5([$lane!(0), $lane!(6, 44), $lane!(12, 43), $lane!(18, 21), $lane!(24, 14)]);
-        $between!(0);
         let r1 = chi5([$lane!(3, 28), $lane!(9, 20), $lane!(10, 3), $lane!(16, 45), $lane!(22, 61)]);
-        $between!(1);
         let r2 = chi5([$lane!(1, 1), $lane!(7, 6), $lane!(13, 25), $lane!(19, 8), $lane!(20, 18)]);
-        $between!(2);
         let r3 = chi5([$lane!(4, 27), $lane!(5, 36), $lane!(11, 10), $lane!(17, 15), $lane!(23, 56)]);
-        $between!(3);
         let r4 = chi5([$lane!(2, 62), $lane!(8, 55), $lane!(14, 39), $lane!(15, 41), $lane!(21, 2)]);
-        $between!(4);
         [r0, r1, r2, r3, r4]
     }};
 }
@@ -77,18 +47,15 @@ macro_rules! rounds {
             mix5(c0, c1, c2, c3, c4)
         }
 
-        /// One round; `STEP` is 0 in even rounds and 5 in odd ones.
+        /// One round. Each place that calls it has its own `PLACE`: the compiler puts a function that is called once in its place.
         $(#[$attribute])*
-        fn round<const ODD: bool, B: Beside>(a: &[V; 25], constant: u64, beside: &mut B) -> [V; 25] {
+        fn round<const PLACE: u8>(a: &[V; 25], constant: u64) -> [V; 25] {
             let d = theta(a);
             macro_rules! lane {
                 ($i:tt) => { mixed!(a[$i], d[$i]) };
                 ($i:tt, $bits:tt) => { mixed!(a[$i], d[$i % 5], $bits) };
             }
-            macro_rules! between {
-                ($y:tt) => { if ODD { beside.keccak::<{ 5 + $y }>() } else { beside.keccak::<$y>() } };
-            }
-            join(rows!(lane, between), constant)
+            join(rows!(lane), constant)
         }
 
         /// The first round of a 32-byte message, where all but four lanes are known.
@@ -113,19 +80,16 @@ macro_rules! rounds {
                 ($i:tt) => { t[$i] };
                 ($i:tt, $bits:tt) => { rol!(t[$i], $bits) };
             }
-            macro_rules! between {
-                ($y:tt) => {};
-            }
-            join(rows!(lane, between), ROUND_CONSTANTS[0])
+            join(rows!(lane), ROUND_CONSTANTS[0])
         }
 
         /// Lane 0 of keccak256 of the 32-byte message of every lane.
         $(#[$attribute])*
-        pub fn keccak_head<B: Beside>(m: &[V; 4], beside: &mut B) -> V {
+        pub fn keccak_head(m: &[V; 4]) -> V {
             let mut state = first_round(m);
             for [even, odd] in ROUND_CONSTANTS[1..23].as_chunks().0 {
-                state = round::<false, B>(&state, *even, beside);
-                state = round::<true, B>(&state, *odd, beside);
+                state = round::<0>(&state, *even);
+                state = round::<1>(&state, *odd);
             }
             // Of the last round, one lane is asked for.
             let d = theta(&state);
