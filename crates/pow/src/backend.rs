@@ -1,6 +1,9 @@
 //! The ways this machine can hash seals, chosen at run time. A `Backend` exists only where it can run.
 #![allow(unsafe_code)] // calls into code compiled for instruction sets that were looked for first
+use std::sync::OnceLock;
+
 use crate::Error;
+use crate::ranking::{fastest_first, time};
 use crate::seal::{Hash, seal};
 #[cfg(target_arch = "x86_64")]
 use crate::{avx2, avx2_sha, avx512, avx512_sha, avx512_woven};
@@ -76,8 +79,14 @@ impl Backend {
     /// The readable definition, which runs everywhere.
     pub const PORTABLE: Self = Self(Kind::Portable);
 
-    /// All that run here, fastest first.
+    /// All that run here, fastest first: measured by the first call, for some milliseconds.
     pub fn available() -> Vec<Self> {
+        static RANKED: OnceLock<Vec<Backend>> = OnceLock::new();
+        RANKED.get_or_init(|| fastest_first(Self::supported(), time)).clone()
+    }
+
+    /// All that run here.
+    fn supported() -> Vec<Self> {
         let kinds = [
             #[cfg(target_arch = "x86_64")]
             (avx512_woven::available(), Kind::Avx512Woven),

@@ -5,6 +5,7 @@
 //! [`seal`] is the oracle: every backend is tested against it and every solution passes through it again.
 mod backend;
 mod keccak;
+mod ranking;
 mod seal;
 mod sha256;
 mod solver;
