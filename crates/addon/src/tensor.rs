@@ -8,7 +8,7 @@ use napi_derive::napi;
 use tensor::devices::devices;
 use tensor::error::Error as TensorError;
 use tensor::matmul::Mode;
-use tensor::product::{Control, Factors, Prepared, Product};
+use tensor::product::{Control, Factors, Multiplication, Product};
 use tensor::results::keep;
 use tensor::shape::Shape;
 
@@ -129,8 +129,8 @@ fn wholes(mut c: Vec<i32>) -> Int32Array {
     unsafe { Int32Array::with_external_data(place, length, move |_, _| keep(Product::I32(c))) }
 }
 
-/// The factors are packed here, while the JavaScript thread waits: the one pass over them that any copy would take, and later
-/// changes of the caller's memory change nothing.
+/// A longer product's factors are packed here, while the JavaScript thread waits: the one pass over them that any copy would
+/// take, and later changes of the caller's memory change nothing.
 fn matmul<'env>(env: &'env Env, factors: &Factors, product: &NativeProduct, job: &Job) -> Result<Answer<'env>> {
     let size = |value: i64| usize::try_from(value).map_err(|_| Failure::new("TENSOR_SHAPE", "a size is negative"));
     let shape = Shape {
@@ -144,16 +144,17 @@ fn matmul<'env>(env: &'env Env, factors: &Factors, product: &NativeProduct, job:
     let mode = if product.exact { Mode::Exact } else { Mode::Fast };
     let cores = || thread::available_parallelism().map_or(1, usize::from);
     let threads = if product.threads == 0 { cores() } else { product.threads as usize };
-    let prepared = Prepared::new(shape, factors, mode, threads).map_err(Failure::from)?;
+    let multiplication = Multiplication::new(shape, factors, mode, threads).map_err(Failure::from)?;
     let shared = Arc::clone(&job.shared);
     shared.total.store(shape.work(), Ordering::Relaxed);
-    if prepared.is_short() {
+    if multiplication.is_short() {
         let control = Control { cancelled: &shared.cancelled, done: &shared.done };
-        return Ok(match prepared.run(&control).map_err(Failure::from)? {
+        return Ok(match multiplication.run(&control).map_err(Failure::from)? {
             Product::F32(c) => Either3::B(floats(c)),
             Product::I32(c) => Either3::C(wholes(c)),
         });
     }
+    let prepared = multiplication.prepare();
     let work = promise(env, Lane::High, move || {
         let control = Control { cancelled: &shared.cancelled, done: &shared.done };
         Ok(match prepared.run(&control)? {

@@ -3,16 +3,19 @@
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use tensor::matmul::Mode;
-use tensor::product::{Control, Factors, Prepared, Product, backends};
+use tensor::product::{Control, Factors, Multiplication, Product, backends};
 use tensor::shape::Shape;
 
 use crate::reader::Reader;
 
 fn product(backend: Option<&str>, shape: Shape, factors: &Factors<'_>, mode: Mode) -> Product {
     let (cancelled, done) = (AtomicBool::new(false), AtomicU64::new(0));
-    Prepared::on(backend, shape, factors, mode, 1)
-        .and_then(|prepared| prepared.run(&Control { cancelled: &cancelled, done: &done }))
-        .unwrap_or_else(|error| panic!("{shape:?}: {error}"))
+    let control = Control { cancelled: &cancelled, done: &done };
+    let multiplied = Multiplication::on(backend, shape, factors, mode, 1)
+        .and_then(|multiplication| Ok((multiplication.run(&control)?, multiplication.prepare().run(&control)?)));
+    let (product, later) = multiplied.unwrap_or_else(|error| panic!("{shape:?}: {error}"));
+    assert_eq!(bits(&product), bits(&later), "{shape:?}: out of a copy");
+    product
 }
 
 /// The values of a product; NaN compares equal to itself.
@@ -29,7 +32,7 @@ pub fn products(bytes: &[u8]) {
     let mut wild = || usize::try_from(reader.edge()).unwrap_or(usize::MAX);
     let (batch, m, k, n) = (wild(), wild(), wild(), wild());
     let shape = Shape { batch, m, k, n, transpose_a: false, transpose_b: false };
-    if Prepared::new(shape, &Factors::F32(&[], &[]), Mode::Fast, 1).is_ok() {
+    if Multiplication::new(shape, &Factors::F32(&[], &[]), Mode::Fast, 1).is_ok() {
         assert!(batch.saturating_mul(m).saturating_mul(k) == 0 && batch.saturating_mul(k).saturating_mul(n) == 0);
     }
 

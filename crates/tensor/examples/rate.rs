@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use tensor::error::Error;
 use tensor::matmul::{Into, Mode, View, ViewMut, multiply};
-use tensor::product::{Control, Factors, Prepared, backends};
+use tensor::product::{Control, Factors, Multiplication, backends};
 use tensor::shape::Shape;
 
 fn best(times: usize, mut work: impl FnMut()) -> f64 {
@@ -68,7 +68,10 @@ fn main() -> Result<(), Error> {
                     }
                     let (never, done) = (AtomicBool::new(false), AtomicU64::new(0));
                     let control = Control { cancelled: &never, done: &done };
-                    let pack = |a, b| Prepared::on(Some(backend), shape(a, b), &factors, mode, threads);
+                    let pack = |a, b| {
+                        Multiplication::on(Some(backend), shape(a, b), &factors, mode, threads)
+                            .map(|product| product.prepare())
+                    };
                     let packing = [(false, false), (true, false), (false, true)]
                         .map(|(a, b)| format!("{:.1}", best(times, || drop(pack(a, b))) * 1e6));
                     let prepared = pack(false, false)?;

@@ -3,9 +3,9 @@
 use std::arch::x86_64::{
     __m512bh, __m512i, _mm_storeu_si128, _mm256_storeu_si256, _mm512_add_epi32, _mm512_add_ps, _mm512_castps_si512,
     _mm512_castsi512_ps, _mm512_castsi512_si128, _mm512_castsi512_si256, _mm512_dpbf16_ps, _mm512_dpbusd_epi32,
-    _mm512_extracti32x4_epi32, _mm512_fmadd_ps, _mm512_loadu_si512, _mm512_madd_epi16, _mm512_mul_ps,
-    _mm512_set1_epi32, _mm512_setzero_si512, _mm512_shuffle_i32x4, _mm512_storeu_si512, _mm512_unpackhi_epi32,
-    _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
+    _mm512_fmadd_ps, _mm512_loadu_si512, _mm512_madd_epi16, _mm512_mask_storeu_epi32, _mm512_mul_ps, _mm512_set1_epi32,
+    _mm512_setzero_si512, _mm512_shuffle_i32x4, _mm512_storeu_si512, _mm512_unpackhi_epi32, _mm512_unpackhi_epi64,
+    _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
 };
 use std::mem::transmute;
 
@@ -92,7 +92,7 @@ kernel!(/** Pairs of int8 as i16, where there is no VNNI. Needs AVX-512 F and BW
 /// This CPU has AVX-512 F, and L words at each place may be written.
 #[target_feature(enable = "avx512f")]
 #[inline]
-pub(crate) unsafe fn transpose<const L: usize>(block: &[[u32; 16]; 16], places: &[usize], to: *mut u32) {
+pub(crate) unsafe fn transpose<const L: usize>(block: &[[u32; 16]; 16], places: &[usize; 16], to: *mut u32) {
     let zero = _mm512_setzero_si512();
     let (mut rows, mut pairs, mut fours, mut out) = ([zero; 16], [zero; 16], [zero; 16], [zero; 16]);
     for (row, words) in rows.iter_mut().zip(block) {
@@ -126,10 +126,7 @@ pub(crate) unsafe fn transpose<const L: usize>(block: &[[u32; 16]; 16], places: 
             match L {
                 4 => _mm_storeu_si128(to.cast(), _mm512_castsi512_si128(words)),
                 8 => _mm256_storeu_si256(to.cast(), _mm512_castsi512_si256(words)),
-                12 => {
-                    _mm256_storeu_si256(to.cast(), _mm512_castsi512_si256(words));
-                    _mm_storeu_si128(to.add(8).cast(), _mm512_extracti32x4_epi32::<2>(words));
-                }
+                12 => _mm512_mask_storeu_epi32(to.cast(), 0xfff, words),
                 _ => _mm512_storeu_si512(to.cast(), words),
             }
         }

@@ -7,23 +7,28 @@ use crate::matmul::Into;
 use crate::pack::Layout;
 use crate::tile::{Kernel, Order, Tile};
 
-/// Words of k that one pass goes through at most: twelve rows of them are 18 KiB.
-const DEPTH: usize = 384;
-/// Words of the right panels that are gone through again and again: 512 KiB.
-const BAND: usize = 1 << 17;
+/// Words of k that one pass goes through at most: twelve rows of them are 24 KiB.
+const DEPTH: usize = 512;
+/// Words of the right panels that are gone through again and again: 256 KiB.
+const BAND: usize = 1 << 16;
 
-/// A packed factor.
+/// A factor, packed or as the caller has it.
 #[derive(Clone, Copy)]
 pub(crate) struct Panels<'a> {
     pub words: &'a [u32],
     pub layout: Layout,
+    /// Where the factor is not packed: from the words of one k to those of the next.
+    pub stride: Option<usize>,
 }
 
 impl<'a> Panels<'a> {
-    /// The words of a panel that belong to a part of k, and the panel's width.
-    fn part(&self, panel: usize, k: &Range<usize>) -> (&'a [u32], usize) {
-        let (start, width) = (self.layout.start(panel), self.layout.width(panel));
-        (&self.words[start + k.start * width..][..k.len() * width], width)
+    /// The words of a panel from one of k on, how many each has, and how far apart they are.
+    fn part(&self, panel: usize, k: usize) -> (&'a [u32], usize, usize) {
+        let width = self.layout.width(panel);
+        match self.stride {
+            None => (&self.words[self.layout.start(panel) + k * width..], width, width),
+            Some(stride) => (&self.words[panel * self.layout.full + k * stride..], width, stride),
+        }
     }
 }
 
@@ -46,7 +51,7 @@ unsafe impl<S: Send> Send for Target<S> {}
 // SAFETY: as above.
 unsafe impl<S: Send> Sync for Target<S> {}
 
-/// Multiplies some panels of both factors. `starts` has what each row's sums begin with, or is empty. `go_on` is told the
+/// Multiplies some panels of both factors. `starts` has the bits of what each row's sums begin with, or is empty. `go_on` is told the
 /// multiply-adds done since it was asked last, and answers whether to continue.
 ///
 /// # Safety
@@ -55,7 +60,7 @@ unsafe impl<S: Send> Sync for Target<S> {}
 pub(crate) unsafe fn multiply<K: Kernel>(
     (left, right): (Panels, Panels),
     (rows, columns): (Range<usize>, Range<usize>),
-    starts: &[K::Sum],
+    starts: &[u32],
     target: Target<K::Sum>,
     into: Into,
     go_on: impl Fn(usize) -> bool,
@@ -68,10 +73,10 @@ pub(crate) unsafe fn multiply<K: Kernel>(
         for first in columns.clone().step_by(band) {
             let panels = first..columns.end.min(first + band);
             for row in rows.clone() {
-                let (left_words, height) = left.part(row, &k);
+                let (left_words, height, _) = left.part(row, k.start);
                 let top = row * left.layout.full;
                 let count = height.min(left.layout.lines - top);
-                let mut start = [K::Sum::default(); 16];
+                let mut start = [0; 16];
                 let begins = if k.start == 0 && !starts.is_empty() {
                     start[..count].copy_from_slice(&starts[top..][..count]);
                     &start[..]
@@ -80,11 +85,12 @@ pub(crate) unsafe fn multiply<K: Kernel>(
                 };
                 let mut width_done = 0;
                 for column in panels.clone() {
-                    let (right_words, width) = right.part(column, &k);
+                    let (right_words, width, right_stride) = right.part(column, k.start);
                     let side = column * right.layout.full;
                     let tile = Tile {
                         left: left_words,
                         right: right_words,
+                        right_stride,
                         words: k.len(),
                         height,
                         vectors: width / K::LANES,

@@ -54,10 +54,6 @@ impl<K: Kernel> Direct<K> {
 }
 
 impl<K: Kernel> Work for Direct<K> {
-    fn is_packed(&self) -> bool {
-        false
-    }
-
     fn run(&self, threads: usize, control: &Control) -> Result<Product, Error> {
         let Shape { batch, m, k, n, .. } = self.shape;
         let mut c = vec![K::Sum::default(); batch * m * n];

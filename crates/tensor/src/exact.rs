@@ -60,7 +60,10 @@ unsafe fn with<K: Kernel<Left = Single, Right = Single, Sum = f32>>(a: View, b: 
     let (left_words, right_words) = scratch[..length].split_at_mut(left.size());
     pack::<Single>(a, left, Order::Sixteen, 0, left_words);
     pack::<Single>(b.t(), right, Order::Sixteen, 0, right_words);
-    let factors = (Panels { words: left_words, layout: left }, Panels { words: right_words, layout: right });
+    let factors = (
+        Panels { words: left_words, layout: left, stride: None },
+        Panels { words: right_words, layout: right, stride: None },
+    );
     let target = Target { c: data.as_mut_ptr(), stride: row_stride };
     // SAFETY: the unit is there, says the caller; `c` is borrowed exclusively, and the panels are those of its shape.
     unsafe { blocks::<K>(factors, (0..left.panels(), 0..right.panels()), &[], target, into, |_| true) };

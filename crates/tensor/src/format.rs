@@ -70,6 +70,10 @@ pub(crate) trait Format {
     fn number(stored: Self::Stored) -> Self::Number;
     /// The word of the elements `at(0)..at(GROUP)`.
     fn word(at: impl Fn(usize) -> Self::Stored) -> u32;
+    /// Elements as words, where they are that already.
+    fn words(_stored: &[Self::Stored]) -> Option<&[u32]> {
+        None
+    }
 }
 
 /// f32 as it is.
@@ -98,6 +102,11 @@ impl Format for Single {
     #[inline(always)]
     fn word(at: impl Fn(usize) -> f32) -> u32 {
         at(0).to_bits()
+    }
+    #[allow(unsafe_code)] // numbers are read as their bits
+    fn words(stored: &[f32]) -> Option<&[u32]> {
+        // SAFETY: both have one size and alignment, and any f32 is a word.
+        Some(unsafe { std::slice::from_raw_parts(stored.as_ptr().cast(), stored.len()) })
     }
 }
 

@@ -1,8 +1,8 @@
 //! Matrix products and the few kernels that the nano models need, on the CPU. Two numeric modes: `Fast`, the same bits
 //! on one machine for any number of threads, and `Exact`, the same bits on every CPU (native.md, Tensors).
 //!
-//! `product` takes whole calls of every dtype: it packs the factors (`pack`), cuts the product into parts (`blocks`) and
-//! runs tiles (`avx512`, `avx2`, `portable`) on them. `matmul` and `kernels` are for the models.
+//! `product` takes whole calls of every dtype; `packed` packs the factors (`pack`), cuts the product into parts (`blocks`)
+//! and has threads (`share`, `helpers`) run tiles (`avx512`, `avx2`, `portable`) on them. `matmul` and `kernels` are for the models.
 #![allow(clippy::inline_always)] // what runs inside a vector dispatch is only compiled for its CPU when inlined
 #![allow(clippy::missing_errors_doc)] // the error enum says when each occurs
 #[cfg(target_arch = "x86_64")]
@@ -17,11 +17,13 @@ mod direct;
 pub mod error;
 pub mod exact;
 mod format;
+mod helpers;
 pub mod kernels;
 pub mod level;
 pub mod matmul;
 mod memory;
 mod pack;
+mod packed;
 #[allow(unsafe_code)] // tiles read panels by pointer
 mod portable;
 pub mod product;

@@ -1,5 +1,7 @@
 //! Memory for packed factors, used again: fresh pages of the system cost more than packing into them.
-use std::ops::{Deref, DerefMut};
+#![allow(unsafe_code)] // one system call, and memory that several threads fill
+use std::ops::Range;
+use std::slice;
 use std::sync::{Mutex, PoisonError};
 
 /// Buffers kept for later: the two factors of one product.
@@ -11,15 +13,24 @@ const LINE: usize = 16;
 
 static FREE: Mutex<Vec<Vec<u32>>> = Mutex::new(Vec::new());
 
-/// Words that begin on a cache line; what they hold at first is any number.
+/// Words that begin on a cache line; what they hold at first is any number. Threads fill parts of them before all are read.
 pub(crate) struct Words {
     memory: Vec<u32>,
-    start: usize,
+    start: *mut u32,
     length: usize,
 }
 
+// SAFETY: `start` points into the memory that goes along; what threads do with it is the promise of `part` and `all`.
+unsafe impl Send for Words {}
+// SAFETY: as above.
+unsafe impl Sync for Words {}
+
 impl Words {
     pub(crate) fn new(length: usize) -> Self {
+        if length == 0 {
+            let mut memory = Vec::new();
+            return Self { start: memory.as_mut_ptr(), memory, length };
+        }
         let mut memory = FREE.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
         if memory.capacity() < length + LINE {
             memory = Vec::with_capacity(length + LINE);
@@ -28,13 +39,37 @@ impl Words {
         if memory.len() < length + LINE {
             memory.resize(length + LINE, 0);
         }
-        let start = memory.as_ptr().align_offset(LINE * size_of::<u32>()).min(LINE);
+        let start = memory.as_mut_ptr();
+        let start = start.wrapping_add(start.align_offset(LINE * size_of::<u32>()).min(LINE));
         Self { memory, start, length }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Some of the words, to be filled.
+    ///
+    /// # Safety
+    /// Nobody else has these words at the same time.
+    #[allow(clippy::mut_from_ref)] // that is what it is for
+    pub(crate) unsafe fn part(&self, place: Range<usize>) -> &mut [u32] {
+        assert!(place.start <= place.end && place.end <= self.length);
+        // SAFETY: within the memory (asserted), whose words were all written once, and the caller's alone.
+        unsafe { slice::from_raw_parts_mut(self.start.wrapping_add(place.start), place.len()) }
+    }
+
+    /// All of the words.
+    ///
+    /// # Safety
+    /// No part is filled at the same time.
+    pub(crate) unsafe fn all(&self) -> &[u32] {
+        // SAFETY: within the memory, whose words were all written once, and nobody writes, says the caller.
+        unsafe { slice::from_raw_parts(self.start, self.length) }
     }
 }
 
 /// Asks for pages of 2 MiB where that is worth it: panels are far apart, and small pages cost a walk for each.
-#[allow(unsafe_code)] // one system call
 #[cfg_attr(not(target_os = "linux"), allow(unused_variables))]
 pub(crate) fn in_large_pages(start: *mut u8, length: usize) {
     /// Bytes below which nothing is asked.
@@ -53,7 +88,7 @@ pub(crate) fn in_large_pages(start: *mut u8, length: usize) {
 
 impl Drop for Words {
     fn drop(&mut self) {
-        if self.memory.capacity() <= KEPT_WORDS_MAX {
+        if (1..=KEPT_WORDS_MAX).contains(&self.memory.capacity()) {
             let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
             if free.len() < KEPT {
                 free.push(std::mem::take(&mut self.memory));
@@ -62,15 +97,24 @@ impl Drop for Words {
     }
 }
 
-impl Deref for Words {
-    type Target = [u32];
-    fn deref(&self) -> &[u32] {
-        &self.memory[self.start..][..self.length]
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl DerefMut for Words {
-    fn deref_mut(&mut self) -> &mut [u32] {
-        &mut self.memory[self.start..][..self.length]
+    #[test]
+    fn parts_make_up_the_whole_and_cannot_leave_it() {
+        let words = Words::new(1_000);
+        assert_eq!(words.start.align_offset(LINE * size_of::<u32>()), 0);
+        // SAFETY: the parts do not overlap, and are filled before all is read.
+        let all = unsafe {
+            words.part(0..400).fill(1);
+            words.part(400..1_000).fill(2);
+            words.all()
+        };
+        assert!(all.iter().enumerate().all(|(at, &word)| word == if at < 400 { 1 } else { 2 }));
+        assert_eq!(all.len(), words.len());
+        // SAFETY: refused.
+        let beyond = std::panic::catch_unwind(|| unsafe { words.part(999..1_001).len() });
+        assert!(beyond.is_err());
     }
 }

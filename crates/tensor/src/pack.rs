@@ -1,6 +1,8 @@
 //! Factors laid out for the tiles: panels of as many lines as a tile is high or wide, the words of all lines side by side
 //! for each step of k, so that a tile reads memory in one direction. Lines that a panel lacks are zero.
 #![allow(unsafe_code)] // one call into the transposition of AVX-512
+use std::ops::Range;
+
 use crate::format::{Format, Number};
 use crate::kernels::vectorised;
 use crate::matmul::View;
@@ -8,6 +10,10 @@ use crate::tile::Order;
 
 /// Words and lines that are transposed together.
 const BLOCK: usize = 16;
+/// Words of a piece that one thread packs at a time, where panels are small: 64 KiB.
+const PIECE: usize = 1 << 14;
+/// Panels of a piece at least: of lines side by side, each row of memory is read for all of them.
+const SIDE_BY_SIDE: usize = 4;
 
 /// How the lines of one matrix (rows of the left factor, columns of the right one) are cut into panels.
 #[derive(Clone, Copy)]
@@ -36,83 +42,102 @@ impl Layout {
         self.lines.next_multiple_of(self.step) * self.words
     }
 
-    /// Where a panel begins.
+    /// Where a panel begins; behind the last one, where that ends.
     pub(crate) fn start(self, panel: usize) -> usize {
-        panel * self.full * self.words
+        (panel * self.full * self.words).min(self.size())
+    }
+
+    /// Panels that one thread packs at a time.
+    pub(crate) fn piece(self) -> usize {
+        (PIECE / (self.full * self.words).max(1)).max(SIDE_BY_SIDE)
+    }
+
+    /// Pieces of the matrix.
+    pub(crate) fn pieces(self) -> usize {
+        self.panels().div_ceil(self.piece())
     }
 }
 
 /// Lays out the rows of `x` from a panel on; every word of `out`, as many whole panels as it has room for, is written.
 pub(crate) fn pack<F: Format>(x: View<F::Stored>, layout: Layout, order: Order, from: usize, out: &mut [u32]) {
-    let begin = layout.start(from);
-    for panel in from..layout.panels() {
-        let width = layout.width(panel);
-        if layout.start(panel) - begin >= out.len() {
-            return;
-        }
-        let first = panel * layout.full;
-        let count = width.min(layout.lines - first);
-        let out = &mut out[layout.start(panel) - begin..][..width * layout.words];
-        vectorised(
-            #[inline(always)]
-            || {
-                if x.row_stride == 1 && x.column_stride != 1 {
-                    match (count == width, width) {
-                        (true, 32) => across::<F, 32>(x, first, order, out),
-                        (true, 16) => across::<F, 16>(x, first, order, out),
-                        (true, 12) => across::<F, 12>(x, first, order, out),
-                        (true, 6) => across::<F, 6>(x, first, order, out),
-                        _ => across_part::<F>(x, first, (count, width), order, out),
-                    }
-                } else {
-                    along::<F>(x, first, (count, width), order, out);
+    let Some(room) = out.len().checked_div(layout.words) else { return };
+    let lines = from * layout.full..layout.lines.min(from * layout.full + room);
+    vectorised(
+        #[inline(always)]
+        || {
+            if x.row_stride == 1 && x.column_stride != 1 {
+                let whole = lines.len() / layout.full;
+                let (whole, part) = out.split_at_mut(whole * layout.full * layout.words);
+                match layout.full {
+                    32 => across::<F, 32>(x, lines.start, order, whole),
+                    16 => across::<F, 16>(x, lines.start, order, whole),
+                    12 => across::<F, 12>(x, lines.start, order, whole),
+                    _ => across::<F, 6>(x, lines.start, order, whole),
                 }
-            },
-        );
-    }
+                across_part::<F>(x, lines.end - lines.len() % layout.full..lines.end, layout.words, order, part);
+            } else {
+                let panels = lines.clone().step_by(layout.full);
+                for (first, out) in panels.zip(out.chunks_mut(layout.full * layout.words)) {
+                    along::<F>(x, first..lines.end.min(first + layout.full), layout.words, order, out);
+                }
+            }
+        },
+    );
 }
 
-/// Neighbouring lines lie side by side already: words are put together from whole rows of memory.
+/// Neighbouring lines lie side by side already: words are put together from whole rows of memory, for all panels of `out`
+/// at once, so that memory is read as it lies.
 #[inline(always)]
 fn across<F: Format, const W: usize>(x: View<F::Stored>, first: usize, order: Order, out: &mut [u32]) {
     let (out, _) = out.as_chunks_mut::<W>();
-    let words = out.len();
-    let none = [F::Stored::default(); W];
+    let words = x.columns.div_ceil(F::GROUP);
+    let panels = out.len() / words;
     for word in 0..words {
-        let mut lines = [&none; 4];
-        for (k, lines) in (word * F::GROUP..x.columns.min((word + 1) * F::GROUP)).zip(&mut lines) {
-            if let Some(from) = x.data[k * x.column_stride + first..].first_chunk() {
-                *lines = from;
-            }
-        }
-        let out = &mut out[order.place(word, words)];
-        // Twelve lines are a vector of eight and one of four.
-        for line in 0..W / 8 * 8 {
-            out[line] = F::word(|k| lines[k][line]);
-        }
-        for line in W / 8 * 8..W {
-            out[line] = F::word(|k| lines[k][line]);
+        let near: [&[[F::Stored; W]]; 4] = std::array::from_fn(|index| {
+            let k = word * F::GROUP + index;
+            let there = index < F::GROUP && k < x.columns;
+            if there { x.data[k * x.column_stride + first..][..panels * W].as_chunks().0 } else { &[] }
+        });
+        let place = order.place(word, words);
+        for panel in 0..panels {
+            // Copies, so that all is vectors: nothing that is written can lie there.
+            out[panel * words + place] = if F::GROUP == 1 {
+                let line = near[0][panel];
+                weave::<F, W>(|at, _| line[at])
+            } else {
+                let lines = near.map(|row| row.get(panel).copied().unwrap_or([F::Stored::default(); W]));
+                weave::<F, W>(|at, k| lines[k][at])
+            };
         }
     }
 }
 
-/// `across` for the last panel.
+/// A word of each of some neighbouring lines, of their elements `at(line, k)`.
 #[inline(always)]
-fn across_part<F: Format>(
-    x: View<F::Stored>,
-    first: usize,
-    (count, width): (usize, usize),
-    order: Order,
-    out: &mut [u32],
-) {
-    let words = out.len() / width;
+fn weave<F: Format, const W: usize>(at: impl Fn(usize, usize) -> F::Stored) -> [u32; W] {
+    let mut words = [0; W];
+    // Twelve lines are a vector of eight and one of four.
+    let (eights, rest) = words.split_at_mut(W / 8 * 8);
+    for (line, word) in eights.iter_mut().enumerate() {
+        *word = F::word(|k| at(line, k));
+    }
+    for (line, word) in (W / 8 * 8..).zip(rest) {
+        *word = F::word(|k| at(line, k));
+    }
+    words
+}
+
+/// `across` for a last panel of fewer lines.
+#[inline(always)]
+fn across_part<F: Format>(x: View<F::Stored>, lines: Range<usize>, words: usize, order: Order, out: &mut [u32]) {
+    let width = out.len() / words;
     for word in 0..words {
         let out = &mut out[order.place(word, words) * width..][..width];
         out.fill(0);
-        for (line, out) in out.iter_mut().enumerate().take(count) {
+        for (line, out) in lines.clone().zip(out) {
             *out = F::word(|k| {
                 let k = word * F::GROUP + k;
-                if k < x.columns { x.data[k * x.column_stride + first + line] } else { F::Stored::default() }
+                if k < x.columns { x.data[k * x.column_stride + line] } else { F::Stored::default() }
             });
         }
     }
@@ -120,30 +145,41 @@ fn across_part<F: Format>(
 
 /// Each line lies by itself: blocks of words and lines are transposed.
 #[inline(always)]
-fn along<F: Format>(x: View<F::Stored>, first: usize, (count, width): (usize, usize), order: Order, out: &mut [u32]) {
-    let words = out.len() / width;
-    // Where the words of a block go, from where its first one goes.
-    let mut places = [0; BLOCK];
-    for (word, place) in places.iter_mut().enumerate().take(words) {
-        *place = order.place(word, words) * width;
-    }
+fn along<F: Format>(x: View<F::Stored>, lines: Range<usize>, words: usize, order: Order, out: &mut [u32]) {
+    let width = out.len() / words;
+    let places = Places::new(words, width, order);
     for lane in (0..width).step_by(BLOCK) {
         // Lines that are not there stay zero in every block.
         let mut block = [[0; BLOCK]; BLOCK];
-        let lines = count.saturating_sub(lane).min(BLOCK);
-        for word in (0..words).step_by(BLOCK) {
-            let there = BLOCK.min(words - word);
-            for (line, block) in block.iter_mut().enumerate().take(lines) {
-                let line = &x.data[(first + lane + line) * x.row_stride..];
-                gather::<F>(line, (x.column_stride, x.columns), word * F::GROUP, there, block);
-            }
-            scatter(
-                &block,
-                &places[..there],
-                BLOCK.min(width - lane),
-                &mut out[order.place(word, words) * width + lane..],
-            );
+        let mut near: [&[F::Stored]; BLOCK] = [&[]; BLOCK];
+        let lines = lines.start + lane..lines.end;
+        for (near, line) in near.iter_mut().zip(lines.clone()) {
+            let from = &x.data[line * x.row_stride..];
+            *near = if x.column_stride == 1 { &from[..x.columns] } else { from };
         }
+        let there = lines.len().min(BLOCK);
+        for word in (0..words).step_by(BLOCK) {
+            let count = BLOCK.min(words - word);
+            for (line, block) in near.iter().zip(&mut block).take(there) {
+                gather::<F>(line, (x.column_stride, x.columns), word * F::GROUP, count, block);
+            }
+            let out = &mut out[order.place(word, words) * width + lane..];
+            scatter(&block, &places, count, BLOCK.min(width - lane), out);
+        }
+    }
+}
+
+/// Where the words of a block go, from where its first one goes.
+struct Places {
+    words: [usize; BLOCK],
+    /// The farthest of them.
+    reach: usize,
+}
+
+impl Places {
+    fn new(words: usize, width: usize, order: Order) -> Self {
+        let words = std::array::from_fn(|word| if word < words { order.place(word, words) * width } else { 0 });
+        Self { words, reach: words.into_iter().fold(0, usize::max) }
     }
 }
 
@@ -156,10 +192,12 @@ fn gather<F: Format>(
     words: usize,
     out: &mut [u32; BLOCK],
 ) {
-    if stride == 1 && k + BLOCK * F::GROUP <= columns {
+    if stride == 1
+        && let Some(from) = line.get(k..k + BLOCK * F::GROUP)
+    {
         // A copy of known length, so that the words are made by vectors.
         let mut near = [F::Stored::default(); 4 * BLOCK];
-        near[..BLOCK * F::GROUP].copy_from_slice(&line[k..k + BLOCK * F::GROUP]);
+        near[..BLOCK * F::GROUP].copy_from_slice(from);
         for (word, out) in out.iter_mut().enumerate() {
             *out = F::word(|index| near[word * F::GROUP + index]);
         }
@@ -173,54 +211,54 @@ fn gather<F: Format>(
     }
 }
 
-/// Writes column c of `block`, its first `lanes` words, at `out[places[c]..]`, for each place.
+/// Writes the first `count` columns of `block`, the first `lanes` words of each, at their places in `out`.
 #[inline(always)]
-fn scatter(block: &[[u32; BLOCK]; BLOCK], places: &[usize], lanes: usize, out: &mut [u32]) {
+fn scatter(block: &[[u32; BLOCK]; BLOCK], places: &Places, count: usize, lanes: usize, out: &mut [u32]) {
     #[cfg(target_arch = "x86_64")]
-    if std::is_x86_feature_detected!("avx512f") {
+    if count == BLOCK && std::is_x86_feature_detected!("avx512f") {
         use crate::avx512::transpose;
-        assert!(places.iter().fold(0, |most, &place| place.max(most)) + lanes <= out.len());
-        // SAFETY: the unit is there, and every place lies within `out` (asserted).
+        assert!(places.reach + lanes <= out.len());
+        // SAFETY: the unit is there, and every place lies within `out` (asserted for the farthest).
         unsafe {
             match lanes {
-                4 => return transpose::<4>(block, places, out.as_mut_ptr()),
-                8 => return transpose::<8>(block, places, out.as_mut_ptr()),
-                12 => return transpose::<12>(block, places, out.as_mut_ptr()),
-                16 => return transpose::<16>(block, places, out.as_mut_ptr()),
+                4 => return transpose::<4>(block, &places.words, out.as_mut_ptr()),
+                8 => return transpose::<8>(block, &places.words, out.as_mut_ptr()),
+                12 => return transpose::<12>(block, &places.words, out.as_mut_ptr()),
+                16 => return transpose::<16>(block, &places.words, out.as_mut_ptr()),
                 _ => {}
             }
         }
     }
-    for (column, &place) in places.iter().enumerate() {
+    for (column, &place) in places.words.iter().enumerate().take(count) {
         for (lane, out) in out[place..][..lanes].iter_mut().enumerate() {
             *out = block[lane][column];
         }
     }
 }
 
-/// The sum of each row times -128, which takes off what raising the right factor added.
-pub(crate) fn corrections<F: Format>(x: View<F::Stored>) -> Vec<F::Number> {
-    let mut sums = vec![F::Number::default(); x.rows];
+/// The bits of the sum of each line times -128, which takes off what raising the right factor added.
+pub(crate) fn corrections<F: Format>(x: View<F::Stored>, lines: Range<usize>, out: &mut [u32]) {
     vectorised(
         #[inline(always)]
         || {
             if x.row_stride == 1 {
+                let mut sums = vec![F::Number::default(); out.len()];
                 for k in 0..x.columns {
-                    let values = &x.data[k * x.column_stride..];
+                    let values = &x.data[k * x.column_stride..][lines.clone()];
                     for (sum, &value) in sums.iter_mut().zip(values) {
                         *sum = sum.plus(F::number(value));
                     }
                 }
-            } else {
-                for (row, sum) in sums.iter_mut().enumerate() {
-                    let values = &x.data[row * x.row_stride..][..x.columns];
-                    *sum = values.iter().fold(*sum, |sum, &value| sum.plus(F::number(value)));
+                for (out, sum) in out.iter_mut().zip(sums) {
+                    *out = sum.lowered().bits();
                 }
-            }
-            for sum in &mut sums {
-                *sum = sum.lowered();
+            } else {
+                for (line, out) in lines.zip(out) {
+                    let values = &x.data[line * x.row_stride..][..x.columns];
+                    let sum = values.iter().fold(F::Number::default(), |sum, &value| sum.plus(F::number(value)));
+                    *out = sum.lowered().bits();
+                }
             }
         },
     );
-    sums
 }

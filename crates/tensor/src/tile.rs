@@ -58,21 +58,41 @@ pub(crate) trait Kernel: Send + Sync + 'static {
 pub(crate) struct Tile<'a, S> {
     /// `words` times `height` words: the rows side by side for each word of k; what lies beyond `rows` is any number.
     pub left: &'a [u32],
-    /// `words` times `vectors` vectors: columns side by side for each word of k.
+    /// For each word of k `vectors` vectors, columns side by side.
     pub right: &'a [u32],
+    /// From the vectors of one word to those of the next: as long as they are where they are packed.
+    pub right_stride: usize,
     pub words: usize,
     /// Rows of the panel: one, two or three steps.
     pub height: usize,
     /// Vectors of the panel: 1 or 2.
     pub vectors: usize,
-    /// What each row's sums begin with; empty for zero.
-    pub start: &'a [S],
+    /// The bits of what each row's sums begin with; empty for zero.
+    pub start: &'a [u32],
     pub c: *mut S,
     pub stride: usize,
     pub rows: usize,
     pub columns: usize,
     /// Add to what is there.
     pub add: bool,
+}
+
+/// Has the memory of a row of C brought near, which is needed once the sums are done: it was written or read long ago, and
+/// waiting for it costs more than all the tile's additions to it.
+#[inline(always)]
+pub(crate) fn soon<S>(row: *const S, columns: usize) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        const LINE: usize = 64;
+        let end = row.wrapping_add(columns).cast::<i8>().wrapping_sub(1);
+        for line in (0..columns * size_of::<S>()).step_by(LINE) {
+            // SAFETY: a hint, which reads nothing and takes any address.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(row.cast::<i8>().wrapping_add(line)) };
+        }
+        // SAFETY: as above.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(end) };
+    }
 }
 
 /// Defines `unsafe fn name(&Tile)`. The parts: `zero` vector, `load` and `store` of a vector by pointer, `splat` of a word,
@@ -87,8 +107,7 @@ macro_rules! tile_function {
         /// As `Kernel::tile`.
         #[allow(clippy::redundant_closure_call)]
         unsafe fn $name(tile: &$crate::tile::Tile<$sum>) {
-            use $crate::format::Number;
-            use $crate::tile::{Order, SUMS, Tile};
+            use $crate::tile::{Order, SUMS, Tile, soon};
 
             /// # Safety
             /// As `Kernel::tile`.
@@ -96,13 +115,17 @@ macro_rules! tile_function {
             #[allow(clippy::redundant_closure)]
             unsafe fn sized<const R: usize, const V: usize>(tile: &Tile<$sum>) {
                 let (zero, load, store, splat, plus, step) = ($zero, $load, $store, $splat, $plus, $step);
-                assert!(tile.left.len() >= tile.words * R && tile.right.len() >= tile.words * V * $lanes);
+                assert!(tile.left.len() >= tile.words * R);
+                assert!(tile.words == 0 || tile.right.len() >= (tile.words - 1) * tile.right_stride + V * $lanes);
                 assert!(tile.rows <= R && tile.columns <= V * $lanes);
+                for row in 0..tile.rows {
+                    soon(tile.c.wrapping_add(row * tile.stride), tile.columns);
+                }
                 let run = |first: usize, count: usize, mut sums: [[$vector; V]; R]| {
                     // SAFETY: the callers below stay within `tile.words`, for which both panels are long enough (asserted).
                     unsafe {
                         let mut left = tile.left.as_ptr().add(first * R);
-                        let mut right = tile.right.as_ptr().add(first * V * $lanes);
+                        let mut right = tile.right.as_ptr().wrapping_add(first * tile.right_stride);
                         for _ in 0..count {
                             let mut line = [zero; V];
                             for (index, line) in line.iter_mut().enumerate() {
@@ -115,7 +138,7 @@ macro_rules! tile_function {
                                 }
                             }
                             left = left.add(R);
-                            right = right.add(V * $lanes);
+                            right = right.wrapping_add(tile.right_stride);
                         }
                     }
                     sums
@@ -124,7 +147,7 @@ macro_rules! tile_function {
                     let mut start = [[zero; V]; R];
                     if let Some(from) = tile.start.get(..R) {
                         for (row, &from) in start.iter_mut().zip(from) {
-                            *row = [splat(Number::bits(from)); V];
+                            *row = [splat(from); V];
                         }
                     }
                     run(0, tile.words, start)

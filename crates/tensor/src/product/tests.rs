@@ -85,10 +85,22 @@ fn reference(shape: &Shape, factors: &Owned) -> Vec<f64> {
 
 fn run(backend: &str, shape: Shape, factors: &Owned, mode: Mode, threads: usize) -> Product {
     let (stay, done) = (AtomicBool::new(false), AtomicU64::new(0));
-    let prepared = Prepared::on(Some(backend), shape, &factors.factors(), mode, threads).unwrap();
-    let product = prepared.run(&Control { cancelled: &stay, done: &done }).unwrap();
+    let control = Control { cancelled: &stay, done: &done };
+    let factors = factors.factors();
+    let multiplication = Multiplication::on(Some(backend), shape, &factors, mode, threads).unwrap();
+    let product = multiplication.run(&control).unwrap();
+    assert_eq!(done.swap(0, Ordering::Relaxed), shape.work());
+    let later = multiplication.prepare().run(&control).unwrap();
     assert_eq!(done.into_inner(), shape.work());
+    assert_eq!(bits(&product), bits(&later), "{backend} {shape:?}: out of a copy");
     product
+}
+
+fn bits(product: &Product) -> Vec<u32> {
+    match product {
+        Product::F32(sums) => sums.iter().map(|sum| sum.to_bits()).collect(),
+        Product::I32(sums) => sums.iter().map(|&sum| sum as u32).collect(),
+    }
 }
 
 fn shape(batch: usize, (m, k, n): (usize, usize, usize)) -> Shape {
@@ -129,6 +141,8 @@ fn every_kernel_keeps_its_tolerance_for_every_dtype_layout_and_batch() {
         (2, (4, 3, 16)),
         (1, (2, 1_000, 3)),
         (1, (30, 801, 50)),
+        // Its right factor is read where it lies, when it is not transposed.
+        (2, (30, 801, 48)),
         (40, (1, 2, 1)),
         (1, (1, 70, 200)),
         (1, (200, 70, 1)),
@@ -267,7 +281,8 @@ fn zero_sizes_give_zeros_or_nothing() {
 
 #[test]
 fn shapes_beyond_the_limits_are_refused_before_anything_is_allocated() {
-    let refused = |shape: Shape, factors: Factors| Prepared::new(shape, &factors, Mode::Fast, 1).err().unwrap().code();
+    let refused =
+        |shape: Shape, factors: Factors| Multiplication::new(shape, &factors, Mode::Fast, 1).err().unwrap().code();
     for (batch, size) in [
         (1, (usize::MAX, 2, 0)),
         (1, (1 << 20, 1 << 20, 1)),
@@ -280,7 +295,7 @@ fn shapes_beyond_the_limits_are_refused_before_anything_is_allocated() {
     }
     let long = vec![0_i8; INT8_INNER_MAX + 1];
     assert_eq!(refused(shape(1, (1, long.len(), 1)), Factors::Int8(&long, &long)), "TENSOR_SHAPE");
-    let other = Prepared::on(Some("abacus"), shape(1, (1, 1, 1)), &Factors::F32(&[1.0], &[1.0]), Mode::Fast, 1);
+    let other = Multiplication::on(Some("abacus"), shape(1, (1, 1, 1)), &Factors::F32(&[1.0], &[1.0]), Mode::Fast, 1);
     assert_eq!(other.err().unwrap().code(), "TENSOR_DEVICE");
 }
 
@@ -290,9 +305,10 @@ fn a_cancelled_product_ends_with_its_code() {
         let shape = shape(9, size);
         for factors in all_dtypes(&shape) {
             let (stop, done) = (AtomicBool::new(true), AtomicU64::new(0));
-            let prepared = Prepared::new(shape, &factors.factors(), Mode::Fast, 2).unwrap();
-            let result = prepared.run(&Control { cancelled: &stop, done: &done });
-            assert_eq!(result.unwrap_err().code(), "NATIVE_CANCELLED");
+            let multiplication = Multiplication::new(shape, &factors.factors(), Mode::Fast, 2).unwrap();
+            let control = Control { cancelled: &stop, done: &done };
+            assert_eq!(multiplication.run(&control).unwrap_err().code(), "NATIVE_CANCELLED");
+            assert_eq!(multiplication.prepare().run(&control).unwrap_err().code(), "NATIVE_CANCELLED");
         }
     }
 }
