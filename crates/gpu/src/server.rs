@@ -27,8 +27,12 @@ const FLIGHTS_MAX: usize = 256;
 const FLIGHT_BYTES_MAX: usize = 2 << 30;
 
 struct Flight {
+    /// Shared with its task, and what tells it from a later one of the same id.
     cancelled: Arc<AtomicBool>,
     bytes: usize,
+    /// Until the device begins.
+    payload: Vec<u8>,
+    begun: bool,
 }
 
 /// Where answers go, and what is still to be answered.
@@ -59,18 +63,41 @@ impl Desk {
             return Err(Error::Busy(format!("{} requests with {held} bytes", flights.len())));
         }
         let cancelled = Arc::new(AtomicBool::new(false));
-        flights.insert(id, Flight { cancelled: cancelled.clone(), bytes });
+        flights.insert(id, Flight { cancelled: cancelled.clone(), bytes, payload: Vec::new(), begun: false });
         Ok(cancelled)
     }
 
+    fn fill(&self, id: u32, payload: Vec<u8>) {
+        if let Some(flight) = lock(&self.flights).get_mut(&id) {
+            flight.payload = payload;
+        }
+    }
+
+    /// The payload of a task whose turn has come; none where it was cancelled, and answered, before.
+    fn start(&self, task: &Task) -> Option<Vec<u8>> {
+        let mut flights = lock(&self.flights);
+        let same = |flight: &&mut Flight| Arc::ptr_eq(&flight.cancelled, &task.cancelled);
+        let flight = flights.get_mut(&task.id).filter(same)?;
+        flight.begun = true;
+        Some(std::mem::take(&mut flight.payload))
+    }
+
+    /// What still waits is answered at once: its turn may be far away. What a device has begun answers when it stops.
     fn cancel(&self, id: u32) {
-        if let Some(flight) = lock(&self.flights).get(&id) {
-            flight.cancelled.store(true, Ordering::Relaxed);
+        let mut flights = lock(&self.flights);
+        let Some(flight) = flights.get(&id) else { return };
+        flight.cancelled.store(true, Ordering::Relaxed);
+        if !flight.begun {
+            flights.remove(&id);
+            drop(flights);
+            self.refuse(id, &Error::Cancelled);
         }
     }
 
     fn finish(&self, id: u32, answer: Answer) {
-        lock(&self.flights).remove(&id);
+        if lock(&self.flights).remove(&id).is_none() {
+            return;
+        }
         match answer {
             Ok((value, payload)) => self.send(&json!({ "id": id, "ok": value }), &payload),
             Err(error) => self.refuse(id, &error),
@@ -87,7 +114,6 @@ impl Desk {
 struct Task {
     id: u32,
     job: Job,
-    payload: Vec<u8>,
     cancelled: Arc<AtomicBool>,
 }
 
@@ -153,7 +179,10 @@ fn take(
         Op::Work { device, job } => match desk.begin(id, size) {
             Err(error) => Err(error),
             Ok(cancelled) => match frame::read_payload(input, size) {
-                Ok(payload) => Ok(Order::Work { device, task: Task { id, job, payload, cancelled } }),
+                Ok(payload) => {
+                    desk.fill(id, payload);
+                    Ok(Order::Work { device, task: Task { id, job, cancelled } })
+                }
                 Err(error) => {
                     if matches!(error, Error::Frame(_)) {
                         return Err(error);
@@ -223,7 +252,8 @@ fn hand(desk: &Arc<Desk>, devices: &mut [Desked], name: &str, task: Task) -> Res
 fn work(desk: &Arc<Desk>, tasks: &Receiver<Task>, open: &Open) {
     let mut device = None;
     for task in tasks {
-        let answer = catch_unwind(AssertUnwindSafe(|| perform(desk, &mut device, open, &task)));
+        let Some(payload) = desk.start(&task) else { continue };
+        let answer = catch_unwind(AssertUnwindSafe(|| perform(desk, &mut device, open, (&task, &payload))));
         let answer = answer.unwrap_or_else(|panic| Err(Error::Internal(text_of(panic.as_ref()))));
         if matches!(answer, Err(Error::DeviceLost(_) | Error::Internal(_) | Error::Wrong(_))) {
             // Opened anew for the next job. What is left of it may fail to go as well; then it stays.
@@ -238,7 +268,12 @@ fn text_of(panic: &(dyn Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| String::from("a panic"))
 }
 
-fn perform(desk: &Arc<Desk>, device: &mut Option<Box<dyn Device>>, open: &Open, task: &Task) -> Answer {
+fn perform(
+    desk: &Arc<Desk>,
+    device: &mut Option<Box<dyn Device>>,
+    open: &Open,
+    (task, payload): (&Task, &[u8]),
+) -> Answer {
     let (clerk, id) = (desk.clone(), task.id);
     let report = move |done: u64, total: u64| {
         clerk.send(&json!({ "id": id, "progress": { "done": done, "total": total } }), &[]);
@@ -260,12 +295,12 @@ fn perform(desk: &Arc<Desk>, device: &mut Option<Box<dyn Device>>, open: &Open, 
         }
         Job::Matmul(shape) => {
             let (a, _, _) = shape.sizes()?;
-            let (a, b) = task.payload.split_at_checked(a).unwrap_or_default();
+            let (a, b) = payload.split_at_checked(a).unwrap_or_default();
             let product = device.matmul(shape, a, b, &watch)?;
             Ok((json!({ "seconds": watch.busy_seconds() }), product))
         }
         Job::Train(training) => {
-            let (checkpoint, text) = task.payload.split_at_checked(training.checkpoint).unwrap_or_default();
+            let (checkpoint, text) = payload.split_at_checked(training.checkpoint).unwrap_or_default();
             let Trained { report, checkpoint } = device.train(&training.job, checkpoint, text, &watch)?;
             let Report { steps, bytes, loss, seconds } = report;
             Ok((json!({ "steps": steps, "bytes": bytes, "loss": loss, "seconds": seconds }), checkpoint))

@@ -125,6 +125,22 @@ fn a_running_job_is_cancelled_and_the_program_answers_meanwhile() {
 }
 
 #[test]
+fn a_job_that_waits_is_cancelled_while_another_runs_and_its_id_is_free() {
+    let mut program = Program::start("{}");
+    program.ask(&search(1, "18446744073709551615", "18446744073709551615"), &[]);
+    assert!(program.frame().0.get("progress").is_some());
+    program.ask(&train(2, 1, 0), &b"never begun ".repeat(50));
+    program.ask(&json!({ "op": "cancel", "cancel": 2 }), &[]);
+    let (waiting, _) = program.answer();
+    assert_eq!((&waiting["id"], &waiting["error"]["code"]), (&json!(2), &json!("GPU_CANCELLED")));
+    program.ask(&search(2, "1", "1"), &[]);
+    program.ask(&json!({ "op": "cancel", "cancel": 1 }), &[]);
+    let (running, _) = program.answer();
+    assert_eq!((&running["id"], &running["error"]["code"]), (&json!(1), &json!("GPU_CANCELLED")));
+    assert_eq!(program.answer().0, json!({ "id": 2, "ok": { "nonce": "0", "hashes": "1" } }));
+}
+
+#[test]
 fn malformed_requests_are_refused_and_the_stream_goes_on() {
     let mut program = Program::start("{}");
     program.ask(&json!({ "id": 1, "op": "ping", "more": true }), &[]);
