@@ -82,12 +82,13 @@ impl Backend {
     /// All that run here, fastest first: measured by the first call, for some milliseconds.
     pub fn available() -> Vec<Self> {
         static RANKED: OnceLock<Vec<Backend>> = OnceLock::new();
-        RANKED.get_or_init(|| fastest_first(Self::supported(), time)).clone()
+        let rank = || [fastest_first(&Self::vectors(), time), vec![Self::PORTABLE]].concat();
+        RANKED.get_or_init(rank).clone()
     }
 
-    /// All that run here.
-    fn supported() -> Vec<Self> {
-        let kinds = [
+    /// All that use vectors and run here.
+    fn vectors() -> Vec<Self> {
+        let kinds: &[(bool, Kind)] = &[
             #[cfg(target_arch = "x86_64")]
             (avx512_woven::available(), Kind::Avx512Woven),
             #[cfg(target_arch = "x86_64")]
@@ -104,9 +105,8 @@ impl Backend {
             (neon_sha2::available(), Kind::NeonSha2),
             #[cfg(target_arch = "aarch64")]
             (neon::available(), Kind::Neon),
-            (true, Kind::Portable),
         ];
-        kinds.into_iter().filter_map(|(runs, kind)| runs.then_some(Self(kind))).collect()
+        kinds.iter().filter_map(|(runs, kind)| runs.then_some(Self(*kind))).collect()
     }
 
     /// The fastest one.
