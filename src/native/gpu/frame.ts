@@ -18,7 +18,7 @@ export type Header = Readonly<Record<string, unknown>>
 export interface Frame {
   header: Header
   /** A buffer of its own, so that typed arrays can be laid over it. */
-  payload: Uint8Array
+  payload: Uint8Array<ArrayBuffer>
 }
 
 const broken = (detail: string, cause?: unknown): NodeError => new NodeError('GPU_PROTOCOL', { detail }, { cause })
@@ -106,7 +106,7 @@ export class FrameReader {
     } else this.#finish(full)
   }
 
-  #finish(payload: Uint8Array): void {
+  #finish(payload: Uint8Array<ArrayBuffer>): void {
     const header = this.#header
     this.#expect('prefix', PREFIX_BYTES)
     this.#parts.onFrame({ header, payload })

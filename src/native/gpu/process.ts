@@ -33,7 +33,7 @@ export interface GpuRequest {
 }
 export interface GpuAnswer {
   ok: Header
-  payload: Uint8Array
+  payload: Uint8Array<ArrayBuffer>
 }
 
 interface Outstanding {

@@ -326,10 +326,10 @@ export interface Factors {
 }
 /** Elements of the product: floating-point sums are f32, whole numbers exact. */
 export interface Products {
-  f32: Float32Array
-  f16: Float32Array
-  bf16: Float32Array
-  int8: Int32Array
+  f32: Float32Array<ArrayBuffer>
+  f16: Float32Array<ArrayBuffer>
+  bf16: Float32Array<ArrayBuffer>
+  int8: Int32Array<ArrayBuffer>
 }
 export type Dtype = keyof Factors
 export interface MatmulShape<D extends Dtype = 'f32'> {
@@ -355,7 +355,8 @@ export interface TensorCompute {
   devices(): Promise<DeviceInfo[]>
   /**
    * C = A·B, row-major and without gaps: A is [batch, m, k], B [batch, k, n], C [batch, m, n]; what is transposed is stored so.
-   * Where a size is zero the result is empty or zero. Fast modes have the same bits on one machine.
+   * Where a size is zero the result is empty or zero. Fast modes have the same bits on one machine. The memory of a product serves
+   * later ones once it is collected; whoever multiplies often gives it back at once by `c.buffer.transfer(0)`, which empties `c`.
    * @throws TENSOR_SHAPE when sizes do not fit or exceed limits; NATIVE_ARGUMENT for other types; TENSOR_DEVICE where the device cannot do it
    */
   matmul<D extends Dtype = 'f32'>(a: Factors[D], b: Factors[D], shape: MatmulShape<D>, options?: LongCall): Promise<Products[D]>
