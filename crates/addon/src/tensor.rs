@@ -7,7 +7,7 @@ use napi::bindgen_prelude::{Either, Either3, Env, Float32Array, Int8Array, Int32
 use napi_derive::napi;
 use tensor::devices::devices;
 use tensor::error::Error as TensorError;
-use tensor::matmul::Mode;
+use tensor::mode::Mode;
 use tensor::product::{Control, Factors, Multiplication, Product};
 use tensor::results::keep;
 use tensor::shape::Shape;

@@ -24,6 +24,7 @@ mod ranges;
 mod rates;
 mod root;
 mod softmax;
+mod target;
 mod threads;
 mod trainer;
 mod transformer;

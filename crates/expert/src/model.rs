@@ -21,7 +21,7 @@ use crate::watch::Watch;
 
 pub use crate::gru::Shape as GruShape;
 pub use crate::transformer::Shape as TransformerShape;
-pub use tensor::matmul::Mode;
+pub use tensor::mode::Mode;
 
 /// Text one model may hold: 64 MiB, thirty times a domain of the network's corpus.
 pub const TEXT_BYTES_MAX: usize = 64 << 20;

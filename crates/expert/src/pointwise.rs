@@ -4,7 +4,7 @@
 use pulp::{Simd, WithSimd};
 use tensor::kernels::{self, LANES};
 use tensor::level::arch;
-use tensor::matmul::Mode;
+use tensor::mode::Mode;
 
 /// Columns of a block of scores: that many queries are looked at together, one in each lane of the vectors.
 pub const BLOCK: usize = 32;

@@ -1,6 +1,6 @@
 //! From rows of 256 logits to probabilities and loss, or to leaves: the last step of every trained model.
 use tensor::kernels::{self, vectorised};
-use tensor::matmul::Mode;
+use tensor::mode::Mode;
 
 use crate::leaf::{LEAF_BYTES, code_of_single};
 use crate::pointwise::softmax_row;

@@ -2,7 +2,7 @@
 //! gives the value where sums are exact, and exact mode gives the same bits on all of them.
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
-use tensor::matmul::Mode;
+use tensor::mode::Mode;
 use tensor::product::{Control, Factors, Multiplication, Product, backends};
 use tensor::shape::Shape;
 

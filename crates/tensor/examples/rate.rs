@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Instant;
 
 use tensor::error::Error;
-use tensor::matmul::{Into, Mode, View, ViewMut, multiply};
+use tensor::mode::Mode;
 use tensor::product::{Control, Factors, Multiplication, backends};
 use tensor::shape::Shape;
 
@@ -40,19 +40,6 @@ fn main() -> Result<(), Error> {
         let bytes: Vec<i8> = (0..n * n).map(|i| (i * 37 % 251) as u8 as i8).collect();
         let work = 2.0 * (n * n * n) as f64;
         let times = (4e10 / work).clamp(3.0, 200.0) as usize;
-        if threads == 1 {
-            let mut c = vec![0.0; n * n];
-            let seconds = best(times, || {
-                multiply(
-                    Mode::Fast,
-                    View::new(&floats, n, n),
-                    View::new(&floats, n, n),
-                    ViewMut::new(&mut c, n, n),
-                    Into::Replace,
-                );
-            });
-            println!("n {n:5} gemm crate           {:8.1} GFLOP/s", work / seconds / 1e9);
-        }
         let shape = |transpose_a, transpose_b| Shape { batch: 1, m: n, k: n, n, transpose_a, transpose_b };
         for (name, factors) in [
             ("f32", Factors::F32(&floats, &floats)),

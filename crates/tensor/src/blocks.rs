@@ -3,7 +3,6 @@
 #![allow(unsafe_code)] // tiles write through a pointer, since parts of one product are written by several threads
 use std::ops::Range;
 
-use crate::matmul::Into;
 use crate::pack::Layout;
 use crate::tile::{Kernel, Order, Tile};
 
@@ -56,13 +55,12 @@ unsafe impl<S: Send> Sync for Target<S> {}
 ///
 /// # Safety
 /// This CPU has the kernel's unit; the rows and columns of `target` that these panels stand for may be written, by nobody
-/// else, and were written before where `into` is `Add`.
+/// else.
 pub(crate) unsafe fn multiply<K: Kernel>(
     (left, right): (Panels, Panels),
     (rows, columns): (Range<usize>, Range<usize>),
     starts: &[u32],
     target: Target<K::Sum>,
-    into: Into,
     go_on: impl Fn(usize) -> bool,
 ) {
     let words = left.layout.words;
@@ -100,7 +98,7 @@ pub(crate) unsafe fn multiply<K: Kernel>(
                         stride: target.stride,
                         rows: count,
                         columns: width.min(right.layout.lines - side),
-                        add: into == Into::Add || k.start > 0,
+                        add: k.start > 0,
                     };
                     // SAFETY: the unit is there and the part may be written, says the caller.
                     unsafe { K::tile(&tile) };

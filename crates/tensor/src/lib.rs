@@ -2,7 +2,7 @@
 //! on one machine for any number of threads, and `Exact`, the same bits on every CPU (native.md, Tensors).
 //!
 //! `product` takes whole calls of every dtype; `packed` packs the factors (`pack`), cuts the product into parts (`blocks`)
-//! and has threads (`share`, `helpers`) run tiles (`avx512`, `avx2`, `portable`) on them. `matmul` and `kernels` are for the models.
+//! and has threads (`share`, `helpers`) run tiles (`avx512`, `avx2`, `portable`) on them. `kernels` are for the models.
 #![allow(clippy::inline_always)] // what runs inside a vector dispatch is only compiled for its CPU when inlined
 #![allow(clippy::missing_errors_doc)] // the error enum says when each occurs
 #[cfg(target_arch = "x86_64")]
@@ -15,13 +15,12 @@ mod blocks;
 pub mod devices;
 mod direct;
 pub mod error;
-pub mod exact;
 mod format;
 mod helpers;
 pub mod kernels;
 pub mod level;
-pub mod matmul;
 mod memory;
+pub mod mode;
 mod pack;
 mod packed;
 #[allow(unsafe_code)] // tiles read panels by pointer
@@ -32,3 +31,4 @@ pub mod shape;
 mod share;
 #[allow(unsafe_code)] // tiles are called with a promise
 mod tile;
+pub mod view;

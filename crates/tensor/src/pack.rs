@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use crate::format::{Format, Number};
 use crate::kernels::vectorised;
-use crate::matmul::View;
 use crate::tile::Order;
+use crate::view::View;
 
 /// Words and lines that are transposed together.
 const BLOCK: usize = 16;

@@ -7,7 +7,6 @@ use std::sync::atomic::Ordering;
 use crate::blocks::{Panels, Target, multiply};
 use crate::error::Error;
 use crate::format::{Format, Number};
-use crate::matmul::Into;
 use crate::memory::Words;
 use crate::pack::{Layout, corrections, pack};
 use crate::product::{Control, Product, Work};
@@ -247,7 +246,7 @@ impl<K: Kernel> Packed<K> {
         let here = Target { c: target.at(index * shape.m * shape.n), ..target };
         // SAFETY: kernels are only chosen for units that are there, and this part is the caller's. The first pass over k
         // writes, so nothing is read before.
-        unsafe { multiply::<K>(factors, parts, starts, here, Into::Replace, go_on) };
+        unsafe { multiply::<K>(factors, parts, starts, here, go_on) };
     }
 }
 

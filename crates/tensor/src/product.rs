@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::direct::Direct;
 use crate::error::Error;
 use crate::format::{BrainWide, Format, HalfWide, Single};
-use crate::matmul::Mode;
+use crate::mode::Mode;
 use crate::packed::{Packed, Plan};
 use crate::portable;
 use crate::shape::Shape;

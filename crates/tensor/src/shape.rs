@@ -1,6 +1,6 @@
 //! Sizes of a call: what they may be, and where each matrix lies.
 use crate::error::Error;
-use crate::matmul::View;
+use crate::view::View;
 
 /// Elements of all matrices of one kind in one call: 256 MiB of f32.
 pub const ELEMENTS_MAX: usize = 1 << 26;

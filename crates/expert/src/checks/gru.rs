@@ -1,5 +1,5 @@
 //! The GRU of mixture.md 1 in plain binary64, time by time, and the checks against it.
-use tensor::matmul::Mode;
+use tensor::mode::Mode;
 
 use super::{
     Weights, check_bits_of_slices_and_threads, check_causality, check_gradient, check_learning, check_streams, sample,

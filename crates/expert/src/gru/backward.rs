@@ -1,6 +1,7 @@
 //! Back through time over the whole window; products with weights are done for all times at once where they can be.
+use crate::target::{Into, ViewMut};
 use tensor::kernels::{self, vectorised};
-use tensor::matmul::{Into, View, ViewMut};
+use tensor::view::View;
 
 use super::Gru;
 use super::factors::{Factors, apply};

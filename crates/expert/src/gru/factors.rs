@@ -1,8 +1,9 @@
 //! The matrices of a GRU that rows are multiplied by, packed for it once per training step.
 use std::ops::Range;
 
+use crate::target::{Into, ViewMut};
 use tensor::kernels;
-use tensor::matmul::{Into, View, ViewMut};
+use tensor::view::View;
 
 use super::Gru;
 use crate::product::Factor;

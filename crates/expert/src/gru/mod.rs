@@ -22,7 +22,7 @@ mod predict;
 use std::ops::Range;
 use std::sync::Arc;
 
-use tensor::matmul::Mode;
+use tensor::mode::Mode;
 
 use crate::error::Error;
 use crate::layout::{Layout, Start, VOCABULARY};

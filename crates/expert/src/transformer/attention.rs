@@ -5,8 +5,10 @@
 //! With Q the queries (already scaled by 1/√head), K, V of one head, rows being positions:
 //! S = Q·Kᵀ below and on the diagonal, P = softmax of each row of S, O = P·V. Backward, from dO:
 //! dV = Pᵀ·dO, dP = dO·Vᵀ, dS = P∘(dP − rowsum(dO∘O)), dQ = dS·K, dK = dSᵀ·Q.
+use crate::target::{Into, ViewMut};
 use tensor::kernels::{self, vectorised};
-use tensor::matmul::{Into, Mode, View, ViewMut};
+use tensor::mode::Mode;
+use tensor::view::View;
 
 use crate::pointwise::{BLOCK, Columns, softmax, softmax_backward};
 use crate::product::multiply;

@@ -1,7 +1,8 @@
 //! The backward pass, from the probabilities that `forward` left down to the embedding. Gradients are of the summed
 //! loss in nats and are added to what is there.
+use crate::target::{Into, ViewMut};
 use tensor::kernels::{self, vectorised};
-use tensor::matmul::{Into, View, ViewMut};
+use tensor::view::View;
 
 use super::factors::{Factors, LayerFactors, apply};
 use super::forward::{Kept, Workspace, token_before};

@@ -1,7 +1,8 @@
 //! The tensors of weights that rows are multiplied by, packed for it once per training step.
 use std::ops::Range;
 
-use tensor::matmul::{Into, View, ViewMut};
+use crate::target::{Into, ViewMut};
+use tensor::view::View;
 
 use super::Transformer;
 use crate::product::Factor;

@@ -1,6 +1,6 @@
 //! The forward pass of training: one window of the text, everything kept that the backward pass needs.
+use crate::target::Into;
 use tensor::kernels::{self, vectorised};
-use tensor::matmul::Into;
 
 use super::factors::{Factors, LayerFactors, apply};
 use super::{Shape, Transformer, attention};

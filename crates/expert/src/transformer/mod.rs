@@ -28,7 +28,7 @@ mod rope;
 use std::ops::Range;
 use std::sync::Arc;
 
-use tensor::matmul::Mode;
+use tensor::mode::Mode;
 
 use crate::error::Error;
 use crate::layout::{Layout, Start, VOCABULARY};

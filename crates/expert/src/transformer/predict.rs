@@ -4,8 +4,9 @@
 //! causal.
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use crate::target::{Into, ViewMut};
 use tensor::kernels;
-use tensor::matmul::{Into, View, ViewMut};
+use tensor::view::View;
 
 use super::attention::{across, mask};
 use super::cache::{Cache, LayerCache};
