@@ -123,7 +123,9 @@ async function buildDashboard() {
 
 /** Hands over to the program: signals go on to it, and its exit code becomes ours. */
 function become(script, args) {
-  const child = spawn(nodePath(), [...script, ...args], { stdio: 'inherit', shell: windows })
+  // What Node compiles is kept beside the packages, where nobody else writes: it takes a third of a short command's time.
+  const env = { NODE_COMPILE_CACHE: join(stamps, 'compiled'), ...process.env }
+  const child = spawn(nodePath(), [...script, ...args], { stdio: 'inherit', shell: windows, env })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
   child.on('exit', (code, signal) => process.exit(signal === null ? (code ?? 1) : 1))
 }
