@@ -26,7 +26,7 @@ export interface GpuRequest {
   answerBytes?: number
   /** Where only the answer tells its size: bytes that it may carry at most. */
   answerBytesMost?: number
-  /** How long it may go without progress. */
+  /** How long it may go without progress, once the earlier jobs of its device are done. */
   quietMs: number
   signal?: AbortSignal | undefined
   onProgress?: ((done: number, total: number) => void) | undefined
@@ -38,7 +38,8 @@ export interface GpuAnswer {
 
 interface Outstanding {
   request: GpuRequest
-  timer: NodeJS.Timeout
+  /** Absent while it waits for its turn. */
+  timer?: NodeJS.Timeout
   settle(outcome: GpuAnswer | NodeError): void
   /** Whether its caller is gone and only the answer to the cancel is due. */
   cancelled: boolean
@@ -121,14 +122,14 @@ export class GpuProcess {
     const id = this.#takeId()
     const parts = framed({ id, op: request.op, ...request.fields }, request.payload)
     const answer = Promise.withResolvers<GpuAnswer>()
-    const timer = setTimeout(() => this.kill(`no answer to ${request.op} within ${request.quietMs} ms`), request.quietMs)
     const cancel = (): void => this.#cancel(id)
     const settle = (outcome: GpuAnswer | NodeError): void => {
       signal?.removeEventListener('abort', cancel)
       if (outcome instanceof NodeError) answer.reject(outcome)
       else answer.resolve(outcome)
     }
-    this.#open.set(id, { request, timer, settle, cancelled: false })
+    this.#open.set(id, { request, settle, cancelled: false })
+    this.#watch()
     this.#hold()
     signal?.addEventListener('abort', cancel, { once: true })
     this.#send(parts)
@@ -224,7 +225,7 @@ export class GpuProcess {
     const one = this.#find(answer)
     if (answer.kind === 'progress') {
       if (one.cancelled) return
-      one.timer.refresh()
+      one.timer?.refresh()
       // What a caller's own function throws is no fault of the stream.
       queueMicrotask(() => one.request.onProgress?.(answer.done, answer.total))
     } else if (answer.kind === 'error') {
@@ -241,8 +242,21 @@ export class GpuProcess {
   #drop(id: number, one: Outstanding): Outstanding | undefined {
     this.#open.delete(id)
     clearTimeout(one.timer)
+    this.#watch()
     this.#hold()
     return one.cancelled ? undefined : one
+  }
+
+  /** A device does its jobs one after another, in the order in which they were sent: the time of each begins with its turn. */
+  #watch(): void {
+    const busy = new Set<unknown>()
+    for (const one of this.#open.values()) {
+      const { op, quietMs, fields } = one.request
+      const device = fields?.['device']
+      if (device !== undefined && busy.has(device)) continue
+      busy.add(device)
+      one.timer ??= setTimeout(() => this.kill(`no answer to ${op} within ${quietMs} ms`), quietMs)
+    }
   }
 
   #cancel(id: number): void {
@@ -270,7 +284,7 @@ export class GpuProcess {
     for (const one of [this.#child, ...streams])
       if (awaited) one?.ref?.()
       else one?.unref?.()
-    for (const { timer, cancelled, request } of this.#open.values()) if (cancelled || request.op === 'ping') timer.unref()
+    for (const { timer, cancelled, request } of this.#open.values()) if (cancelled || request.op === 'ping') timer?.unref()
   }
 }
 

@@ -162,6 +162,15 @@ describe('a hung program is ended', () => {
     })
   })
 
+  test('a job that waits behind another of its device is not the late one', async () => {
+    await using scene = gpuScene(fakeProgram({ calls: [{ from: 0, do: 'hang' }] }))
+    const fields = { dtype: 'f32', m: 1, k: 1, n: 1, batch: 1, transposeA: false, transposeB: false }
+    const job = { op: 'matmul', fields, payload: [new Uint8Array(4), new Uint8Array(4)], answerBytes: 4 }
+    const outcomes = await Promise.allSettled([400, 100].map(async (quietMs) => await scene.gpu.run('fake:0', { ...job, quietMs })))
+    const lost = { reason: { code: 'GPU_LOST', message: expect.stringContaining('no answer to matmul within 400 ms') as string } }
+    expect(outcomes).toMatchObject([lost, lost])
+  })
+
   test('a stopped program that was idle', async () => {
     await using scene = gpuScene(fakeProgram(), { pingEveryMs: 50, pingMs: 200 })
     await scene.gpu.run('fake:0', ping)
