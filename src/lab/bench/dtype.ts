@@ -5,7 +5,7 @@ export const DTYPES = ['f32', 'f16', 'bf16', 'int8'] as const
 export type Dtype = (typeof DTYPES)[number]
 /** f32 as itself, f16 and bf16 as their bits. */
 export type Factor = Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer> | Int8Array<ArrayBuffer>
-export type Product = Float32Array | Int32Array
+export type Product = Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer>
 
 export const BYTES: Record<Dtype, number> = { f32: 4, f16: 2, bf16: 2, int8: 1 }
 

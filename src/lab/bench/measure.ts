@@ -1,4 +1,5 @@
 /** Timing for people who measure hardware: warm-up, repetitions until a time is over, median and spread. */
+import { setImmediate } from 'node:timers/promises'
 import { NodeError } from '../../protocol/errors.ts'
 import type { Compute, LongCall } from '../../protocol/ports/compute.ts'
 import type { BenchMetricView, BenchProofView } from '../../protocol/views/bench.ts'
@@ -70,6 +71,9 @@ interface Until {
   stretch?: number
 }
 
+/** How long short repetitions may follow each other without a turn of the event loop, in which memory of earlier ones is given back. */
+const BREATHLESS_MS = 8
+
 /**
  * Seconds of each repetition, in order. One warm-up run goes before. `between` runs after each repetition outside of the
  * clock and says whether the measurement may end there. `own` gives a repetition's time where the work knows better.
@@ -84,7 +88,7 @@ export async function time(
   await between()
   const times: number[] = []
   const began = performance.now()
-  let [spent, mayEnd] = [0, false]
+  let [spent, mayEnd, turned] = [0, false, began]
   const over = (): boolean => spent >= seconds || performance.now() - began >= 1_000 * stretch * seconds
   while (times.length < most && !(mayEnd && over() && times.length >= REPETITIONS_MIN)) {
     signal.throwIfAborted()
@@ -93,6 +97,9 @@ export async function time(
     times.push(took)
     spent += took
     mayEnd = (await between()) !== false
+    if (performance.now() - turned < BREATHLESS_MS) continue
+    await setImmediate()
+    turned = performance.now()
   }
   return times
 }

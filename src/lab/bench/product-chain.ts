@@ -56,7 +56,7 @@ export const multiply = async (
   )
 
 /** Whether `c` is the product of these factors. */
-export const isProduct = ({ dtype, n }: ChainShape, { x, b }: Factors, c: Product): boolean =>
+export const isProduct = ({ dtype, n }: ChainShape, { x, b }: Factors, c: Float32Array | Int32Array): boolean =>
   freivalds({ a: valuesOf(dtype, x), b: valuesOf(dtype, b), c, m: n, k: n, n }, dtype === 'int8' ? 0 : entryError(n))
 
 /** The states of a chain that are committed to. */
@@ -139,8 +139,11 @@ export async function measureProducts(
       check()
       began ??= performance.now()
       // The warm-up is the first call: the chain begins anew behind it.
-      if (done++ < 0 || !prove) return true
-      x = nextFactor(dtype, c, n)
+      const chained = done++ >= 0 && prove
+      if (chained) x = nextFactor(dtype, c, n)
+      // Given back at once, so that the next product is written where this one lay; unless it is itself the next factor.
+      if (c !== first && c.buffer !== x.buffer) c.buffer.transfer(0)
+      if (!chained) return true
       if (done % STRIDE !== 0) return false
       kept.add(x)
       return true
