@@ -107,6 +107,16 @@ describe('timing', () => {
     expect(await time({ seconds: 1_000, signal, most: 4 }, () => {})).toHaveLength(4)
   })
 
+  test('gives the event loop a turn between runs that never wait for one', async () => {
+    let turned = false
+    setImmediate(() => (turned = true))
+    const spin = (): void => {
+      for (const end = performance.now() + 2; performance.now() < end;);
+    }
+    await time({ seconds: 0.05, signal }, spin)
+    expect(turned).toBe(true)
+  })
+
   test('is stopped by its signal', async () => {
     const stop = new AbortController()
     const endless = time({ seconds: 1e6, signal: stop.signal }, () => stop.abort(new Error('enough')))
