@@ -61,10 +61,7 @@ function usage(error: CommanderError): void {
   fail(
     new NodeError('CLI_USAGE', {
       // The sentence goes on behind it.
-      detail: error.message
-        .replace(/^error: /, '')
-        .replace(/\.+$/, '')
-        .replaceAll('\n', ' '),
+      detail: error.message.replace(/^error: /, '').replace(/\.+$/, ''),
       command: command === undefined ? '' : `${command} `,
     }),
   )

@@ -34,16 +34,19 @@ export function table(head: readonly string[], rows: readonly (readonly (string 
 /** An amount of rao (bigint or decimal string) in τ. */
 export const tau = (rao: bigint | string): string => `${formatTau(BigInt(rao))} τ`
 
+/** A message in one line and without control characters: it may quote what a stranger's file holds. */
+const oneLine = (message: string): string => message.replaceAll(/\p{Cc}+/gu, ' ')
+
 /** Says on stderr what went wrong and sets the exit code; a stack trace only for what is our own fault. */
 export function fail(error: unknown): void {
   if (error instanceof NodeError) {
-    process.stderr.write(`taumesh: ${error.message} [${error.code}]\n`)
+    process.stderr.write(`taumesh: ${oneLine(error.message)} [${error.code}]\n`)
     process.exitCode = error.row.exit ?? 1
     return
   }
   const { message, stack } = error instanceof Error ? error : new Error(String(error))
   process.stderr.write(
-    `taumesh: unexpected failure: ${message} [CLI_UNEXPECTED]\n${process.env['TAUMESH_DEBUG'] === '1' ? `${stack}\n` : ''}`,
+    `taumesh: unexpected failure: ${oneLine(message)} [CLI_UNEXPECTED]\n${process.env['TAUMESH_DEBUG'] === '1' ? `${stack}\n` : ''}`,
   )
   process.exitCode = 1
 }

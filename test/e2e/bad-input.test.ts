@@ -19,6 +19,12 @@ async function refusal(...args: string[]): Promise<[number | null, string]> {
   return [code, stderr.trim().split('\n').at(-1) ?? '']
 }
 
+test('what a file holds breaks no line and reaches no terminal', async () => {
+  const path = file('report.json', 'vm\n\u001b[2J\n')
+  const { code, stderr } = await taumesh('bench', 'verify', path, '--challenge', path)
+  expect([code, stderr]).toEqual([1, expect.stringMatching(/^taumesh: cannot read \P{Cc}+ \[CLI_FILE\]\n$/u)])
+})
+
 test.each([
   [['bogus'], 2, 'CLI_USAGE'],
   [['start', '--frobnicate'], 2, 'CLI_USAGE'],
