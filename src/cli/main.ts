@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** The command line: one file per command, registered here. Usage errors exit 2, refusals 1 or the code of their error row. */
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError, Option } from 'commander'
 import { NodeError } from '../protocol/errors.ts'
 import { VERSION } from '../node/version.ts'
 import { auditCommand } from './audit.ts'
@@ -27,8 +27,14 @@ const program = new Command('taumesh')
   .helpOption('-h, --help', 'print help')
   .showHelpAfterError(false)
   .exitOverride()
-  .configureOutput({ writeErr: () => {} })
+  // A refusal is said by `usage`, in one line; the help of a command that lacks its second word is an answer like any other.
+  .configureOutput({ outputError: () => {}, writeErr: (text) => process.stdout.write(text) })
   .enablePositionalOptions()
+  // For npm/launch.mjs, which asks whether a command line can run before it builds what the run needs.
+  .addOption(new Option('--parse-only', 'read the command line, run nothing').hideHelp())
+  .hook('preAction', () => {
+    if (program.getOptionValue('parseOnly') === true) throw new CommanderError(0, 'taumesh.parsed', 'the command line can run')
+  })
 
 for (const register of [
   startCommand,
@@ -52,12 +58,8 @@ for (const register of [
 
 /** Commander has printed help or version by itself; a real usage error becomes one line with a code. */
 function usage(error: CommanderError): void {
-  if (error.exitCode === 0 || error.code === 'commander.help') {
-    process.exitCode = 0
-    if (error.code === 'commander.help' && process.argv.length <= 2) process.stdout.write(program.helpInformation())
-    return
-  }
-  const command = program.commands.find((one) => one.name() === process.argv[2])?.name()
+  if (error.exitCode === 0 || error.code === 'commander.help') return
+  const command = program.commands.find((one) => one.name() === program.args[0])?.name()
   fail(
     new NodeError('CLI_USAGE', {
       // The sentence goes on behind it.
