@@ -1,5 +1,5 @@
 /** The first step of every npm script, in checkouts that are not set up: what it builds, when it answers, what it keeps. */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { freshCheckout } from '../../support/checkout.ts'
@@ -40,4 +40,29 @@ test('a command that can run is run once everything is built, and nothing is bui
   writeFileSync(join(folder, 'dist/dashboard/index.html'), '')
   expect(launch(listing)).toMatchObject({ ...listed, stderr: '' })
   expect(calls()).toEqual([])
+})
+
+/** Node's own notes on its cache of compiled code, in the lines of stderr. */
+const noted = { NODE_DEBUG_NATIVE: 'COMPILE_CACHE' }
+const ACCEPTED = /V8 code cache for ESM \S+\/src\/cli\/main\.ts was accepted/
+
+test('what Node compiled for one command is kept beside the packages and taken for the next', () => {
+  const { folder, launch } = freshCheckout()
+  // The parser's own run before the build fills the cache for the command behind it.
+  launch(listing)
+  expect(readdirSync(join(folder, 'node_modules/.taumesh/compiled'), { recursive: true }).length).toBeGreaterThan(1)
+  const next = launch(listing, noted)
+  expect(next).toMatchObject(listed)
+  expect(next.stderr).toMatch(ACCEPTED)
+})
+
+test('a cache that cannot be written changes nothing', () => {
+  const { folder, launch } = freshCheckout()
+  // A file where the folder should be: unlike permissions, it stops the administrator too.
+  mkdirSync(join(folder, 'node_modules/.taumesh'))
+  writeFileSync(join(folder, 'node_modules/.taumesh/compiled'), '')
+  expect(launch(listing)).toMatchObject(listed)
+  const next = launch(listing, noted)
+  expect(next).toMatchObject(listed)
+  expect(next.stderr).not.toMatch(ACCEPTED)
 })
