@@ -2,9 +2,9 @@
 import { useState } from 'preact/hooks'
 import type { BenchMetricView, BenchSummaryView } from '../protocol/views/bench.ts'
 import { Chart } from './chart.tsx'
+import { lineLook } from './colours.ts'
 import { scaleOf } from './format.ts'
 
-const colours = ['--accent', '--second', '--third', '--muted']
 /** Of a proven figure the work alone, so that reports with and without proofs make one line. */
 const aloneOf = ({ alone, value }: BenchMetricView): number => alone ?? value
 const PREFERRED = 'pow.hashrate'
@@ -18,7 +18,7 @@ export function BenchCourse({ reports }: { reports: BenchSummaryView[] }) {
   const those = figures.filter((one) => one.metric === metric)
   const [size, unit] = scaleOf(Math.max(0, ...those.map(aloneOf)), those[0]?.unit ?? '')
   const having = oldestFirst.filter(({ metrics }) => metrics.some((one) => one.metric === metric))
-  const backends = [...new Set(those.map(({ backend }) => backend))].slice(0, colours.length)
+  const backends = [...new Set(those.map(({ backend }) => backend))]
   const valueOf = ({ metrics }: { metrics: BenchMetricView[] }, backend: string): number | null => {
     const found = metrics.find((one) => one.metric === metric && one.backend === backend)
     return found === undefined ? null : aloneOf(found) / size
@@ -47,7 +47,7 @@ export function BenchCourse({ reports }: { reports: BenchSummaryView[] }) {
             points
             lines={backends.map((backend, i) => ({
               label: backend,
-              colour: colours[i] ?? '--ink',
+              ...lineLook(i),
               values: having.map((report) => valueOf(report, backend)),
             }))}
           />

@@ -5,6 +5,7 @@ import 'uplot/dist/uPlot.min.css'
 
 interface Line {
   label: string
+  /** A colour of CSS, in which variables of the page may stand. */
   colour: string
   values: (number | null)[]
   dash?: number[]
@@ -24,7 +25,9 @@ const HEIGHT = 190
 const tick = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 6 })
 /** Steps of an axis that counts: nothing is between one and two. */
 const WHOLE = [1, 2, 5, 10, 20, 50, 100]
-const css = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim()
+/** A canvas knows no variables. */
+const resolved = (colour: string): string =>
+  colour.replaceAll(/var\((--[\w-]+)\)/g, (_, name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim())
 
 export function Chart({ title, unit, xs, axis, lines, points = false }: ChartProps) {
   const box = useRef<HTMLDivElement>(null)
@@ -37,8 +40,8 @@ export function Chart({ title, unit, xs, axis, lines, points = false }: ChartPro
     if (element === null) return
     const build = (): void => {
       plot.current?.destroy()
-      const ink = css('--muted')
-      const grid = { stroke: css('--line'), width: 1 }
+      const ink = resolved('var(--muted)')
+      const grid = { stroke: resolved('var(--line)'), width: 1 }
       plot.current = new uPlot(
         {
           width: Math.max(240, element.clientWidth),
@@ -53,7 +56,7 @@ export function Chart({ title, unit, xs, axis, lines, points = false }: ChartPro
             { label: axis },
             ...lines.map(({ label, colour, dash }) => ({
               label,
-              stroke: css(colour) || colour,
+              stroke: resolved(colour),
               width: 2,
               ...(dash === undefined ? {} : { dash }),
               points: { show: points },

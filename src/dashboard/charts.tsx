@@ -33,9 +33,9 @@ export function Charts({ live, netuid }: { live: Live; netuid: number }) {
           xs={quality.map((_, i) => i + 1)}
           axis="step"
           lines={[
-            { label: 'mixture', colour: '--accent', values: smooth(quality.map((point) => point.network)) },
-            { label: 'best single', colour: '--second', values: smooth(quality.map((point) => point.bestSingle)), dash: [6, 3] },
-            { label: 'uniform', colour: '--third', values: smooth(quality.map((point) => point.uniform)), dash: [2, 3] },
+            { label: 'mixture', colour: 'var(--accent)', values: smooth(quality.map((point) => point.network)) },
+            { label: 'best single', colour: 'var(--second)', values: smooth(quality.map((point) => point.bestSingle)), dash: [6, 3] },
+            { label: 'uniform', colour: 'var(--third)', values: smooth(quality.map((point) => point.uniform)), dash: [2, 3] },
           ]}
         />
         <Chart
@@ -43,21 +43,21 @@ export function Charts({ live, netuid }: { live: Live; netuid: number }) {
           unit="τ per epoch"
           xs={epochs.map(({ height }) => height)}
           axis="height"
-          lines={[{ label: 'τ', colour: '--accent', values: epochs.map(({ paid }) => Number(paid) / 1e9) }]}
+          lines={[{ label: 'τ', colour: 'var(--accent)', values: epochs.map(({ paid }) => Number(paid) / 1e9) }]}
         />
         <Chart
           title="Difficulty"
           unit="hashes expected per seal"
           xs={heights}
           axis="height"
-          lines={[{ label: 'difficulty', colour: '--second', values: history.map((point) => Number(market(point)?.difficulty ?? 0)) }]}
+          lines={[{ label: 'difficulty', colour: 'var(--second)', values: history.map((point) => Number(market(point)?.difficulty ?? 0)) }]}
         />
         <Chart
           title="Total stake"
           unit="τ"
           xs={heights}
           axis="height"
-          lines={[{ label: 'τ', colour: '--third', values: history.map(({ totalStake }) => Number(totalStake) / 1e9) }]}
+          lines={[{ label: 'τ', colour: 'var(--third)', values: history.map(({ totalStake }) => Number(totalStake) / 1e9) }]}
         />
       </div>
     </section>

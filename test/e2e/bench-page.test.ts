@@ -4,9 +4,10 @@ import { join } from 'node:path'
 import { chromium, type Browser, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { api, type Api } from '../../src/api/server.ts'
+import { history } from '../../src/lab/bench/history.ts'
 import { benchService } from '../../src/lab/bench/service.ts'
 import { apiParts, bob } from '../support/api-parts.ts'
-import { benchParts } from '../support/bench.ts'
+import { benchMetric, benchParts, benchReport } from '../support/bench.ts'
 import { temporaryFolder } from '../support/folders.ts'
 
 const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) => existsSync(path))
@@ -19,6 +20,7 @@ describe.skipIf(executablePath === undefined || !existsSync(join(dashboard, 'ind
   'bench page (needs Chromium and a built dashboard)',
   () => {
     const faults: string[] = []
+    const dataFolder = temporaryFolder()
     let server: Api
     let browser: Browser
     let url = ''
@@ -53,7 +55,7 @@ describe.skipIf(executablePath === undefined || !existsSync(join(dashboard, 'ind
     }
 
     beforeAll(async () => {
-      const bench = benchService({ dataFolder: temporaryFolder() }, benchParts)
+      const bench = benchService({ dataFolder }, benchParts)
       server = await api({ host: '127.0.0.1', port: 0, hosts: [], dashboard: join(process.cwd(), dashboard) }, apiParts({ bench }))
       token = await server.tokens.create({ role: 'operator', coldkey: bob, expiresAt: Date.now() + 3_600_000 })
       url = await server.listen()
@@ -150,6 +152,34 @@ describe.skipIf(executablePath === undefined || !existsSync(join(dashboard, 'ind
           await page.close()
         }
         expect(grounds[0]).not.toBe(grounds[1])
+      },
+      RUN_MS,
+    )
+
+    test(
+      'the chart has a line for each backend that was measured, no two alike, in light and dark',
+      async () => {
+        const backends = ['avx512-woven', 'avx512-no-sha', 'avx512', 'avx2-sha', 'avx2', 'neon', 'portable', 'wgpu:0', 'cuda:0']
+        const kept = history(dataFolder, benchParts.verifier)
+        for (const week of [0, 1, 2])
+          kept.keep(
+            benchReport(
+              1_790_000_000_000 + week * 604_800_000,
+              backends.map((backend, i) => benchMetric({ backend, value: (90 - 10 * i + week) * 1e6 })),
+            ),
+          )
+        for (const colorScheme of ['light', 'dark'] as const) {
+          const page = await open({ colorScheme })
+          await page.getByLabel('metric').selectOption('pow.hashrate')
+          const values = backends.map((backend, i) => `${backend} ${92 - 10 * i}`).join(', ')
+          await page.getByRole('img', { name: `pow.hashrate: ${values}`, exact: true }).waitFor()
+          const looks = await page
+            .locator('.u-legend .u-marker')
+            .evaluateAll((markers) => markers.map((one) => (one as unknown as { style: { border: string } }).style.border))
+          expect(new Set(looks.filter((border) => border !== '')).size).toBe(backends.length)
+          await look(page, `backends-${colorScheme}`)
+          await page.close()
+        }
       },
       RUN_MS,
     )

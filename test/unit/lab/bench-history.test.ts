@@ -10,38 +10,12 @@ import { describeMachine } from '../../../src/lab/bench/machine.ts'
 import { figure, quantile, time } from '../../../src/lab/bench/measure.ts'
 import { childTicks, clockGhz, NoiseWatch, warningsOf } from '../../../src/lab/bench/noise.ts'
 import { reportId, signReport } from '../../../src/lab/bench/report.ts'
-import type { BenchMetricView, BenchReportView } from '../../../src/protocol/views/bench.ts'
-import { benchParts } from '../../support/bench.ts'
+import type { BenchMetricView } from '../../../src/protocol/views/bench.ts'
+import { benchMetric as one, benchParts, benchReport as report } from '../../support/bench.ts'
 import { temporaryFolder } from '../../support/folders.ts'
 
-const one = (over: Partial<BenchMetricView> = {}): BenchMetricView => ({
-  metric: 'pow.hashrate',
-  unit: 'H/s',
-  value: 1e6,
-  backend: 'avx2',
-  threads: 2,
-  spread: 0.01,
-  checked: true,
-  repetitions: 5,
-  seconds: 1,
-  warnings: [],
-  ...over,
-})
 const { signer, verifier } = benchParts
-const machine = describeMachine([])
-const report = (createdAt: number, metrics = [one()], over: Partial<BenchReportView> = {}): BenchReportView => ({
-  format: 1,
-  createdAt,
-  machine,
-  settings: { subject: 'pow', backend: null, threads: 2, seconds: 1 },
-  challenge: null,
-  metrics,
-  noise: { load: 0, steal: 0, others: 0, clockFirst: 3, clockLowest: 3, warnings: [] },
-  elapsedSeconds: 2,
-  proofs: [],
-  signature: null,
-  ...over,
-})
+const { machine } = report(0)
 
 describe('the history', () => {
   test('gives reports newest first, by id, by its beginning, as latest and previous', () => {
