@@ -12,10 +12,13 @@ const OTHERS_MAX = 0.05
 const CLOCK_DROP_MAX = 0.05
 /** A spread above this makes a comparison with another run worth little. */
 const SPREAD_MAX = 0.1
-/** Multiplication (3 cycles) and addition (1), each waiting for the one before. */
+/** Multiplication (3 cycles) and exclusive or (1), each waiting for the one before; an addition could overflow, and be compiled to one of floats. */
 const CYCLES_PER_LINK = 4
 const LINKS = 100_000
-const WINDOWS = 12
+/** As many windows in a row that are no faster end the search for the fastest. */
+const WINDOWS = 24
+/** A window this much shorter is no chance: the compiler has just taken up the loop, whose code it drops between two looks. */
+const CLEARLY_SHORTER = 0.95
 
 interface Ticks {
   all: number
@@ -33,18 +36,29 @@ export interface NoiseSince {
 
 function chain(seed: number): number {
   let x = seed
-  for (let i = 0; i < LINKS; i++) x = (Math.imul(x, 0x9e37_79b1) + i) | 0
+  for (let i = 0; i < LINKS; i++) x = Math.imul(x, 0x9e37_79b1) ^ i
   return x
 }
 
-/** GHz of the core this runs on: the fastest of some short windows, so that an interruption does not count. */
+/** The shortest time that `window` gives, asked until it stays that way. */
+export function shortest(window: () => number): number {
+  let best = Number.POSITIVE_INFINITY
+  for (let since = 0; since < WINDOWS; since++) {
+    const took = window()
+    if (took < CLEARLY_SHORTER * best) since = 0
+    best = Math.min(best, took)
+  }
+  return best
+}
+
+/** GHz of the core this runs on: by the fastest of some short windows, so that neither an interruption nor the compiler counts. */
 export function clockGhz(): number {
-  let [best, x] = [Number.POSITIVE_INFINITY, 1]
-  for (let window = 0; window < WINDOWS; window++) {
+  let x = 1
+  const best = shortest(() => {
     const began = performance.now()
     x = chain(x)
-    best = Math.min(best, performance.now() - began)
-  }
+    return performance.now() - began
+  })
   // `x` must be used, or the compiler may drop the chain.
   return x === 0.5 ? 0 : (LINKS * CYCLES_PER_LINK) / (best * 1e6)
 }
@@ -95,7 +109,6 @@ export class NoiseWatch {
   #last: Ticks | null
 
   constructor() {
-    clockGhz() // the first windows run before the compiler has seen the loop
     this.clockFirst = clockGhz()
     this.#last = ticks()
   }

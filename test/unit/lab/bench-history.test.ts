@@ -8,7 +8,7 @@ import { compareReports } from '../../../src/lab/bench/compare.ts'
 import { history } from '../../../src/lab/bench/history.ts'
 import { describeMachine } from '../../../src/lab/bench/machine.ts'
 import { figure, quantile, time } from '../../../src/lab/bench/measure.ts'
-import { childTicks, clockGhz, NoiseWatch, warningsOf } from '../../../src/lab/bench/noise.ts'
+import { childTicks, clockGhz, NoiseWatch, shortest, warningsOf } from '../../../src/lab/bench/noise.ts'
 import { reportId, signReport } from '../../../src/lab/bench/report.ts'
 import type { BenchMetricView } from '../../../src/protocol/views/bench.ts'
 import { benchMetric as one, benchParts, benchReport as report } from '../../support/bench.ts'
@@ -131,6 +131,16 @@ describe('noise', () => {
     expect(warningsOf({ ...quiet, others: 0.5 }, 3, 0)).toEqual([expect.stringContaining('other processes used 50.0 %')])
     expect(warningsOf({ ...quiet, clock: 2 }, 3, 0)).toEqual([expect.stringContaining('from 3.00 to 2.00 GHz')])
     expect(warningsOf(quiet, 3, 0.2)).toEqual(['spread of 20.0 %'])
+  })
+
+  test('is not a loop that the compiler takes up late, nor an interruption', () => {
+    const given = (times: number[]): (() => number) => {
+      const left = times.values()
+      return () => left.next().value ?? Number.NaN
+    }
+    const [interpreted, compiled] = [Array.from({ length: 20 }, () => 10), Array.from({ length: 50 }, () => 1)]
+    expect(shortest(given([...interpreted, 5, ...interpreted, ...compiled]))).toBe(1)
+    expect(shortest(given([...compiled.slice(0, 6), 40, ...compiled]))).toBe(1)
   })
 
   test('is measured on this machine: a plausible clock and shares of time', () => {
