@@ -15,6 +15,7 @@ mod checkpoint;
 #[cfg(test)]
 mod checks;
 mod gru;
+mod lines;
 mod network;
 mod optimizer;
 mod pointwise;

@@ -12,6 +12,10 @@ pub const BLOCK: usize = 32;
 /// One number for each column.
 pub type Columns = [f32; BLOCK];
 
+/// Sixteen running sums of each column, where no vector lies in two lines of the CPU's caches.
+#[repr(align(64))]
+struct Running([Columns; LANES]);
+
 /// a·b + c, rounded once when `FUSED` and else twice.
 #[inline(always)]
 fn fused<S: Simd, const FUSED: bool>(simd: S, a: S::f32s, b: S::f32s, c: S::f32s) -> S::f32s {
@@ -67,11 +71,14 @@ fn exp_in_place<S: Simd, const FUSED: bool>(
     let whole = groups.len() * ABREAST;
     for (index, group) in groups.iter_mut().enumerate() {
         let first = index * ABREAST;
-        for (i, x) in group.iter_mut().enumerate() {
+        // Values, not places: what `done` writes to might be the same for all the compiler knows.
+        let mut values = *group;
+        for (i, x) in values.iter_mut().enumerate() {
             *x = simd.sub_f32s(*x, shift(first + i));
         }
-        *group = exp::<S, FUSED, ABREAST>(simd, *group);
-        for (i, &x) in group.iter().enumerate() {
+        let values = exp::<S, FUSED, ABREAST>(simd, values);
+        *group = values;
+        for (i, x) in values.into_iter().enumerate() {
             done(first + i, x);
         }
     }
@@ -125,7 +132,7 @@ impl Softmax<'_> {
         }
         let most = S::as_simd_f32s(self.most).0;
         let scores = S::as_mut_simd_f32s(self.scores.as_flattened_mut()).0;
-        let mut running = [[0.0; BLOCK]; LANES];
+        let Running(running) = &mut Running([[0.0; BLOCK]; LANES]);
         let running = S::as_mut_simd_f32s(running.as_flattened_mut()).0;
         exp_in_place::<S, FUSED>(
             simd,

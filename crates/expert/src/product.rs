@@ -6,6 +6,8 @@
 #![allow(unsafe_code)] // vectors of the factors are read through pointers: a check per vector would cost more than it
 mod strip;
 
+use std::ops::Range;
+
 use crate::target::{Into, ViewMut};
 use pulp::{Simd, WithSimd};
 use tensor::level::arch;
@@ -45,8 +47,45 @@ impl Factor {
 
     /// c = a·self or c += a·self.
     pub fn apply(&self, a: View, c: ViewMut, into: Into) {
-        assert!(a.columns == self.rows && c.columns == self.columns, "shapes of a product do not fit");
-        run(self.mode, a, &self.data, Right { panel: Some(self.panel), stride: self.panel }, c, into);
+        self.apply_columns(0..self.columns, a, c, into);
+    }
+
+    /// The same with these columns of the factor alone.
+    pub fn apply_columns(&self, columns: Range<usize>, a: View, c: ViewMut, into: Into) {
+        assert!(
+            a.columns == self.rows && c.columns == columns.len() && columns.end <= self.columns,
+            "shapes of a product do not fit"
+        );
+        run(
+            self.mode,
+            a,
+            &self.data,
+            Right { panel: Some(self.panel), stride: self.panel, first: columns.start },
+            c,
+            into,
+        );
+    }
+
+    /// c = selfᵀ·b or c += selfᵀ·b with these columns of the factor, for rows that lie in the columns of `b`; an element
+    /// has the bits it has in `apply`.
+    pub fn apply_across(&self, columns: Range<usize>, b: View, c: ViewMut, into: Into) {
+        let ViewMut { data, rows, columns: lanes, row_stride } = c;
+        assert!(
+            b.rows == self.rows && rows == columns.len() && columns.end <= self.columns,
+            "shapes of a product do not fit"
+        );
+        let mut first = columns.start;
+        while first < columns.end {
+            let within = first % self.panel;
+            let count = (self.panel - within).min(columns.end - first);
+            let panel = &self.data[(first - within) * self.rows..][..self.panel * self.rows];
+            // With no inner index nothing is read, and there is nothing to point at.
+            let from = panel.get(within..).unwrap_or_default();
+            let left = View { columns: count, ..View::new(from, self.rows, self.panel) };
+            let out = &mut data[(first - columns.start) * row_stride..];
+            multiply(self.mode, left.t(), b, ViewMut::strided(out, count, lanes, row_stride), into);
+            first += count;
+        }
     }
 }
 
@@ -55,7 +94,7 @@ pub fn multiply(mode: Mode, a: View, b: View, c: ViewMut, into: Into) {
     assert!(a.columns == b.rows && b.columns == c.columns, "shapes of a product do not fit");
     assert!(b.column_stride == 1 || b.columns < 2, "the right factor lies in columns");
     assert!(span(b.rows, b.columns, b.row_stride, 1) <= b.data.len(), "the right factor is larger than its memory");
-    run(mode, a, b.data, Right { panel: None, stride: b.row_stride }, c, into);
+    run(mode, a, b.data, Right { panel: None, stride: b.row_stride, first: 0 }, c, into);
 }
 
 /// Elements of memory that a matrix reaches over.
@@ -63,11 +102,13 @@ fn span(rows: usize, columns: usize, row_stride: usize, column_stride: usize) ->
     if rows == 0 || columns == 0 { 0 } else { (rows - 1) * row_stride + (columns - 1) * column_stride + 1 }
 }
 
-/// How the right factor lies: `stride` from one row to the next; in panels, or as one matrix.
+/// How the right factor lies: `stride` from one row to the next; in panels, or as one matrix. Its columns are used from
+/// `first` on.
 #[derive(Clone, Copy)]
 struct Right {
     panel: Option<usize>,
     stride: usize,
+    first: usize,
 }
 
 /// Checks what the loops rely on, then runs them with the widest vectors. The caller vouches for the right factor.
@@ -124,10 +165,11 @@ impl Product<'_, '_> {
         let Self { a, b, right, c, into, .. } = self;
         let wide = vectors::<S>() * S::F32_LANES;
         let columns = c.columns;
-        let mut first = 0;
-        while first < columns {
+        let mut done = 0;
+        while done < columns {
+            let first = right.first + done;
             // A strip stays within its panel, whose last columns are padded with zeros; c is not padded.
-            let left = (columns - first).min(right.panel.map_or(columns, |panel| panel - first % panel));
+            let left = (columns - done).min(right.panel.map_or(columns, |panel| panel - first % panel));
             let width = if left >= wide {
                 wide
             } else if left >= 2 * S::F32_LANES {
@@ -146,14 +188,14 @@ impl Product<'_, '_> {
                 // With no inner index nothing is read, and there may be nothing to point at.
                 b: if a.columns == 0 { b.as_ptr() } else { b[b_at..].as_ptr() },
                 b_inner: right.stride,
-                c: c.data[first..].as_mut_ptr(),
+                c: c.data[done..].as_mut_ptr(),
                 c_row: c.row_stride,
                 rows: a.rows,
                 inner: a.columns,
                 add: into == Into::Add,
             };
             // SAFETY: `run` and its callers checked that every element of the three matrices lies in its slice; a strip
-            // covers columns `first..first + width` of them, and a masked one touches no lane beyond.
+            // covers `width` columns of them from `first` and, in c, `done` on, and a masked one touches no lane beyond.
             unsafe {
                 if width == wide {
                     if S::REGISTER_COUNT >= 32 {
@@ -171,7 +213,7 @@ impl Product<'_, '_> {
                     strip.columns::<S, 8, 1, EXACT>(simd, Some(simd.mask_between_m32s(0, width as u32)));
                 }
             }
-            first += width;
+            done += width;
         }
     }
 }
@@ -307,6 +349,46 @@ mod tests {
                 assert_eq!(one, all[i * n..][..n], "{mode:?} row {i}");
             }
         }
+    }
+
+    #[test]
+    fn some_columns_of_a_factor_and_rows_that_lie_across_have_the_same_bits() {
+        for mode in [Mode::Fast, Mode::Exact] {
+            for (m, k, n) in SHAPES {
+                let (x, y) = (filled(m * k, 7), filled(k * n, 8));
+                let factor = Factor::new(mode, View::new(&y, k, n));
+                let across: Vec<f32> = (0..k * m).map(|at| x[at % m * k + at / m]).collect();
+                for into in [Into::Replace, Into::Add] {
+                    let mut all = vec![2.0; m * n];
+                    factor.apply(View::new(&x, m, k), ViewMut::new(&mut all, m, n), into);
+                    for columns in [0..n, n / 3..n, 0..n - n / 3, n / 2..n / 2] {
+                        let (first, count) = (columns.start, columns.len());
+                        let mut part = vec![2.0; m * count];
+                        let c = ViewMut::new(&mut part, m, count);
+                        factor.apply_columns(columns.clone(), View::new(&x, m, k), c, into);
+                        let mut turned = vec![2.0; count * m];
+                        let c = ViewMut::new(&mut turned, count, m);
+                        factor.apply_across(columns.clone(), View::new(&across, k, m), c, into);
+                        for (i, j) in (0..m).flat_map(|i| (0..count).map(move |j| (i, j))) {
+                            let expected = all[i * n + first + j];
+                            assert_eq!(part[i * count + j], expected, "{mode:?} {m}x{k}x{n} {columns:?} ({i}, {j})");
+                            assert_eq!(
+                                turned[j * m + i],
+                                expected,
+                                "{mode:?} {m}x{k}x{n} {columns:?} ({i}, {j}) across"
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "do not fit")]
+    fn columns_that_a_factor_has_not_are_refused() {
+        let factor = Factor::new(Mode::Fast, View::new(&[1.0; 6], 2, 3));
+        factor.apply_columns(2..4, View::new(&[1.0; 2], 1, 2), ViewMut::new(&mut [0.0; 2], 1, 2), Into::Replace);
     }
 
     #[test]

@@ -154,6 +154,9 @@ fn check_streams<N: Network>(network: N) {
     let snapshot = Arc::clone(&network).predictor(Arc::new(network.layout().initial(1)));
     let text = sample();
     let whole = snapshot.predict(&text, 0);
+    for from in [1, 31, 32, 33, 200, text.len()] {
+        assert_eq!(snapshot.predict(&text, from), whole[from * 256..], "from {from} on");
+    }
     let mut stream = Arc::clone(&snapshot).open();
     let mut at = 0;
     for step in [1, 2, 70, 1, 5, 7, 24, 1, 1, 1, 187] {

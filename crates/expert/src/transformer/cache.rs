@@ -1,23 +1,23 @@
 //! Keys and values of the tokens so far: what later rows attend to.
 use tensor::kernels::LANES;
+use tensor::view::View;
+
+use crate::pointwise::Columns;
 
 /// Those of one layer.
 #[derive(Default)]
 pub struct LayerCache {
-    /// A row for each token.
-    pub keys: Vec<f32>,
+    pub keys: Keys,
     /// A row for each token.
     pub values: Vec<f32>,
-    columns: Columns,
 }
 
-/// The keys once more, a column for each token, for rows that are computed one by one. Whole texts do without.
+/// A column for each token, so that neither blocks of queries nor single ones have to turn them.
 #[derive(Default)]
-struct Columns {
+pub struct Keys {
     data: Vec<f32>,
     /// Numbers from one row to the next: an odd multiple of 16, so that the rows do not share few lines of the CPU's caches.
     room: usize,
-    tokens: usize,
 }
 
 /// All layers.
@@ -35,35 +35,15 @@ impl Cache {
     /// Forgets all tokens but the first `rows`.
     pub fn truncate(&mut self, rows: usize, width: usize) {
         for layer in &mut self.layers {
-            layer.keys.truncate(rows * width);
             layer.values.truncate(rows * width);
-            layer.columns.tokens = layer.columns.tokens.min(rows);
         }
         self.rows = rows;
     }
 }
 
-impl LayerCache {
-    /// Makes columns of the keys that are none yet.
-    pub fn turn(&mut self, width: usize) {
-        let Self { keys, columns, .. } = self;
-        columns.reserve(keys.len() / width, width);
-        for (token, key) in keys.chunks_exact(width).enumerate().skip(columns.tokens) {
-            let column = columns.data[token..].iter_mut().step_by(columns.room);
-            column.zip(key).for_each(|(to, &key)| *to = key);
-        }
-        columns.tokens = keys.len() / width;
-    }
-
-    /// The columns, up to date after `turn`, and the numbers from one of their rows to the next.
-    pub fn columns(&self) -> (&[f32], usize) {
-        (&self.columns.data, self.columns.room)
-    }
-}
-
-impl Columns {
-    /// Makes room for `tokens` columns of `width` numbers.
-    fn reserve(&mut self, tokens: usize, width: usize) {
+impl Keys {
+    /// Makes room for `tokens` keys of `width` numbers.
+    pub fn reserve(&mut self, tokens: usize, width: usize) {
         if tokens <= self.room {
             return;
         }
@@ -71,9 +51,32 @@ impl Columns {
         let mut data = vec![0.0; width * room];
         if self.room > 0 {
             for (new, old) in data.chunks_exact_mut(room).zip(self.data.chunks_exact(self.room)) {
-                new[..self.tokens].copy_from_slice(&old[..self.tokens]);
+                new[..self.room].copy_from_slice(old);
             }
         }
-        *self = Self { data, room, tokens: self.tokens };
+        *self = Self { data, room };
+    }
+
+    /// Puts the key of one token.
+    pub fn put(&mut self, token: usize, key: &[f32]) {
+        let column = self.data[token..].iter_mut().step_by(self.room);
+        column.zip(key).for_each(|(to, &key)| *to = key);
+    }
+
+    /// Puts the keys of `count` tokens, the first in the first lane.
+    pub fn put_block(&mut self, token: usize, count: usize, keys: &[Columns]) {
+        for (row, key) in self.data.chunks_exact_mut(self.room).zip(keys) {
+            row[token..token + count].copy_from_slice(&key[..count]);
+        }
+    }
+
+    /// Numbers `at..at + head` of `count` keys from `token` on, a row for each of the numbers.
+    pub fn view(&self, at: usize, head: usize, token: usize, count: usize) -> View<'_> {
+        View::strided(&self.data[at * self.room + token..], head, count, self.room)
+    }
+
+    /// Numbers from `at` on of the first key.
+    pub fn first(&self, at: usize) -> impl Iterator<Item = &f32> {
+        self.data[at * self.room..].iter().step_by(self.room)
     }
 }

@@ -19,11 +19,15 @@
 //! A step sums the gradients of 32 windows, scales by 1/(32·T) and gives them to `optimizer`.
 mod attention;
 mod backward;
+mod blocks;
 mod cache;
+mod columns;
 mod factors;
 mod forward;
 mod predict;
 mod rope;
+mod rows;
+mod window;
 
 use std::ops::Range;
 use std::sync::Arc;

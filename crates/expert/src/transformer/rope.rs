@@ -1,6 +1,8 @@
 //! Rotary position embedding: pair c of a head turns by t·10,000^(−2c/width) at position t. The table comes from series
 //! and products of binary64 alone, so that it has the same bits on every machine.
 
+use crate::pointwise::Columns;
+
 /// Cosines and sines of every position up to a fixed number.
 pub struct Rope {
     pairs: usize,
@@ -68,6 +70,15 @@ impl Rope {
                 (x * cosine - y * sine, x * sine + y * cosine)
             },
         );
+    }
+
+    /// Cosines of all pairs, then sines, a row for each; lane i is for position `start` + i.
+    pub fn columns(&self, start: usize, count: usize, out: &mut [Columns]) {
+        for (lane, row) in self.table[start * 2 * self.pairs..].chunks_exact(2 * self.pairs).take(count).enumerate() {
+            for (column, &value) in out.iter_mut().zip(row) {
+                column[lane] = value;
+            }
+        }
     }
 
     /// Turns back, then takes the factor `scale`: also how a gradient passes.
