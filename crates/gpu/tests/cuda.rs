@@ -1,6 +1,7 @@
 //! The CUDA kernels without a GPU. Their text is compiled as plain C++, where a small header runs the threads of a block
 //! as fibers, and then does what real devices do behind the same host code; memory ends at a page that nobody may touch.
-//! The committed PTX is what clang 19 makes of that text. Both parts are skipped, by name, where no compiler is.
+//! The committed PTX is what clang 19 makes of that text. Both parts are skipped, by name, where no compiler is, or
+//! fail (`TAUMESH_NEED=c++,clang-19`).
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #![allow(unsafe_code)] // memory with a guard page, and calls into the compiled kernels
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test may fail where it stands
@@ -162,7 +163,7 @@ fn on_cpu(check: impl Fn(&str, &mut dyn Device)) {
             let engine = OnCpu { libraries, found: HashMap::new() };
             check("cuda on the CPU", &mut Accelerator::new(engine, Dtype::ALL.to_vec()).unwrap());
         }
-        None => eprintln!("SKIPPED: the CUDA kernels on the CPU: no C++ compiler"),
+        None => suite::lacking("c++", "the CUDA kernels on the CPU: no C++ compiler"),
     }
 }
 
@@ -184,8 +185,7 @@ fn cuda_products_of_every_type_layout_and_shape_agree_with_binary64() {
 #[test]
 fn training_by_the_cuda_kernels_is_that_of_the_cpu() {
     let Some(libraries) = &*KERNELS else {
-        eprintln!("SKIPPED: training by the CUDA kernels: no C++ compiler");
-        return;
+        return suite::lacking("c++", "training by the CUDA kernels: no C++ compiler");
     };
     let engine = OnCpu { libraries, found: HashMap::new() };
     let mut device = Accelerator::new(engine, vec![Dtype::F32]).unwrap();
@@ -199,8 +199,7 @@ fn the_committed_ptx_is_what_clang_makes_of_the_kernels() {
     // raise the version of the PTX, so it is told of none.
     let compiler = "clang-19";
     if !runs(compiler) {
-        eprintln!("SKIPPED: freshness of the PTX: no {compiler}");
-        return;
+        return suite::lacking(compiler, &format!("freshness of the PTX: no {compiler}"));
     }
     for (file, architecture) in FILES {
         let output = Command::new(compiler)
@@ -235,8 +234,7 @@ fn the_committed_ptx_is_what_clang_makes_of_the_kernels() {
 #[test]
 fn the_vendors_assembler_takes_the_committed_ptx() {
     if !runs("ptxas") {
-        eprintln!("SKIPPED: assembling the PTX: no ptxas");
-        return;
+        return suite::lacking("ptxas", "assembling the PTX: no ptxas");
     }
     for (file, lowest) in FILES {
         for architecture in ["sm_70", "sm_80", "sm_90"].into_iter().filter(|&one| one >= lowest) {

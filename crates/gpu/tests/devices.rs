@@ -1,18 +1,21 @@
 //! The suite on every device that this machine has, software renderers included. `TAUMESH_GPU_NONCES` sets how many nonces
-//! are compared. Where a backend has no device its part is skipped, by name.
+//! are compared. Where a backend has no device its part is skipped, by name, or fails (`TAUMESH_NEED=wgpu,cuda`).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test may fail where it stands
-use gpu::device::Device;
+use gpu::device::{Device, DeviceInfo};
 use gpu::list::{Choice, devices};
 
 mod suite;
 
 /// Runs a check on every device that can be opened; says which backends have none.
 fn on_each(check: impl Fn(&str, &mut dyn Device)) {
-    for listing in devices(Choice { fake: None, software: true }) {
-        let (id, reason) = (listing.info.id, listing.info.reason);
-        match listing.open {
-            Some(open) => check(&id, open().unwrap().as_mut()),
-            None => eprintln!("SKIPPED: {id}: {}", reason.unwrap()),
+    let (usable, others): (Vec<_>, Vec<_>) =
+        devices(Choice { fake: None, software: true }).into_iter().partition(|listing| listing.open.is_some());
+    for listing in &usable {
+        check(&listing.info.id, listing.open.as_ref().unwrap()().unwrap().as_mut());
+    }
+    for DeviceInfo { id, backend, reason, .. } in others.into_iter().map(|listing| listing.info) {
+        if usable.iter().all(|listing| listing.info.backend != backend) {
+            suite::lacking(backend, &format!("{id}: {}", reason.unwrap()));
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Training on every Vulkan device that this machine has, software renderers included; without one it is skipped, by name.
+//! Training on every Vulkan device that this machine has, software renderers included; without one it is skipped, by name,
+//! or fails (`TAUMESH_NEED=wgpu`).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test may fail where it stands
 use gpu::accelerator::Accelerator;
 use gpu::shape::Dtype;
@@ -10,7 +11,7 @@ mod suite;
 fn on_each(check: impl Fn(&str, &mut Accelerator<Wgpu>)) {
     let engines = engines().unwrap();
     if engines.is_empty() {
-        eprintln!("SKIPPED: wgpu:0: no Vulkan device");
+        suite::lacking("wgpu", "wgpu:0: no Vulkan device");
     }
     for (id, engine) in engines {
         check(&id, &mut Accelerator::new(engine, vec![Dtype::F32]).unwrap());
