@@ -2,6 +2,9 @@
 import { NodeError } from '../protocol/errors.ts'
 import { U64_MAX } from '../protocol/bytes.ts'
 
+/** The largest count that crosses to native code; a larger number would cross modulo 2³². */
+export const U32_MAX = 0xffff_ffff
+
 const refuse = (detail: string): NodeError => new NodeError('NATIVE_ARGUMENT', { detail })
 
 /** Native code reads its inputs without a lock, so memory that another thread may write is refused. */
@@ -48,6 +51,11 @@ export function checkU64(name: string, value: bigint): void {
 /** An integer from `min` to `max`. @throws NATIVE_ARGUMENT */
 export function checkInteger(name: string, value: number, min: number, max: number): void {
   if (!Number.isSafeInteger(value) || value < min || value > max) throw refuse(`${name} must be an integer from ${min} to ${max}`)
+}
+
+/** A number, infinities among them, that is not NaN. @throws NATIVE_ARGUMENT */
+export function checkNumber(name: string, value: number): void {
+  if (typeof value !== 'number' || Number.isNaN(value)) throw refuse(`${name} must be a number`)
 }
 
 /** A plain object or array, so that its members can be read. @throws NATIVE_ARGUMENT */

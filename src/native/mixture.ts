@@ -1,7 +1,7 @@
 /** The mixture by the addon: crates/mixture behind the port `MixtureCompute`. */
 import type { ClaimInput, GameInput, GameOutput, LongCall, MixtureCompute, MixtureReport, RevealInput } from '../protocol/ports/compute.ts'
 import { LEAF_BYTES, LEAVES_MAX } from '../protocol/ports/compute.ts'
-import { checkBytes, checkInteger, checkInto, checkObject } from './argument.ts'
+import { checkBytes, checkInteger, checkInto, checkObject, U32_MAX } from './argument.ts'
 import { call, long, type JobHandle } from './errors.ts'
 
 /** What this facade needs of the addon. */
@@ -23,8 +23,8 @@ export interface MixtureBinding<J extends JobHandle = JobHandle> {
 /** Numbers cross to native code modulo 2³², so what is no count is refused on this side. */
 function checked(game: GameInput): GameInput {
   checkObject('game', game)
-  checkInteger('length', game.length, 0, 0xffff_ffff)
-  checkInteger('spans', game.spans, 0, 0xffff_ffff)
+  checkInteger('length', game.length, 0, U32_MAX)
+  checkInteger('spans', game.spans, 0, U32_MAX)
   return game
 }
 
@@ -54,7 +54,7 @@ export function mixtureCompute(binding: MixtureBinding): MixtureCompute {
     values: (game, coalitions) => call(() => binding.mixtureValues(checked(game), coalitions)),
     report: (game) => call(() => binding.mixtureReport(checked(game))),
     ntdEncode(leaves, topP, nMax) {
-      checkInteger('nMax', nMax, 0, 0xffff_ffff)
+      checkInteger('nMax', nMax, 0, U32_MAX)
       return call(() => binding.mixtureNtdEncode(leaves, topP, nMax))
     },
     ntdDecode(ntds, fallbackLeaves, into) {

@@ -1,4 +1,6 @@
 //! Checks on what JavaScript hands over, before anything is done with it.
+use std::time::Duration;
+
 use napi::bindgen_prelude::{BigInt, Float64Array};
 
 use crate::failure::Failure;
@@ -20,6 +22,14 @@ pub fn unsigned(name: &str, number: &BigInt) -> Result<u64, Failure> {
     } else {
         Err(refuse(format!("{name} must be a bigint from 0 to 2^64-1")))
     }
+}
+
+/// A time in milliseconds; what is below 0 or over `most` is cut there.
+pub fn milliseconds(name: &str, number: f64, most: f64) -> Result<Duration, Failure> {
+    if number.is_nan() {
+        return Err(refuse(format!("{name} must be a number")));
+    }
+    Ok(Duration::from_secs_f64(number.clamp(0.0, most) / 1_000.0))
 }
 
 /// Numbers that the caller lends for a result. JavaScript can hand over the same memory twice: what is written must lie

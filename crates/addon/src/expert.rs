@@ -1,7 +1,6 @@
 //! `crates/expert` for JavaScript: models and streams as classes, long work as promises.
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use expert::error::Error as ExpertError;
 use expert::model::{
@@ -12,6 +11,7 @@ use expert::watch::Watch;
 use napi::bindgen_prelude::{BigInt, Env, Object, Result, Uint8Array};
 use napi_derive::napi;
 
+use crate::argument::milliseconds;
 use crate::failure::Failure;
 use crate::job::{Job, Lane, Shared, promise};
 
@@ -160,7 +160,7 @@ impl NativeModel {
         let (model, watch) = (Arc::clone(&self.model), Watched(Arc::clone(&job.shared)));
         let slice = Slice {
             steps: u64::from(slice.steps),
-            budget: Duration::from_secs_f64(slice.budget_ms.clamp(0.0, BUDGET_MS_MAX) / 1_000.0),
+            budget: milliseconds("budgetMs", slice.budget_ms, BUDGET_MS_MAX)?,
             total_steps: u64::from(slice.total_steps),
         };
         promise(env, Lane::Low, move || {

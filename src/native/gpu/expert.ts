@@ -5,6 +5,8 @@
  */
 import { NodeError } from '../../protocol/errors.ts'
 import type { ExpertCompute, LongCall, Model, ModelSpec, ModelStream, TrainReport } from '../../protocol/ports/compute.ts'
+import { checkBytes } from '../argument.ts'
+import { checkSlice, type Slice } from '../slice.ts'
 import { isGpuDevice } from './device-list.ts'
 import { JobQueue } from './job-queue.ts'
 import type { GpuSupervisor } from './supervisor.ts'
@@ -15,8 +17,7 @@ import { checkTraining } from './training-check.ts'
 const HEADER_GROWTH = 32
 /** Bytes per millisecond that even a slow machine copies and reads: what a large model may take longer to show progress. */
 const BYTES_PER_MS = 5e4
-/** Limits of a slice, as the addon has them. */
-const STEPS_MAX = 2 ** 32 - 1
+/** The longest slice, as the addon has it. */
 const BUDGET_MS_MAX = 3_600_000
 /** Calls that may wait for one model's slice; a trainer makes one at a time. */
 const WAITING_MAX = 64
@@ -25,7 +26,6 @@ const WAITING_MAX = 64
 type Trainable = Extract<ModelSpec, { kind: 'transformer' | 'gru' }>
 /** The sizes of a model, as the GPU program names them. */
 type Shape = Omit<Trainable, 'device' | 'exact'>
-type Slice = Parameters<Model['train']>[0]
 
 interface DeviceModelParts {
   /** The model itself, and one to try weights in. */
@@ -36,8 +36,6 @@ interface DeviceModelParts {
   shape: Trainable
   seed: bigint
 }
-
-const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 0 && value <= STEPS_MAX
 
 class DeviceModel implements Model {
   readonly #parts: DeviceModelParts
@@ -60,17 +58,17 @@ class DeviceModel implements Model {
 
   /** For the slices that begin from now on: one that is under way has its own. */
   async setText(text: Uint8Array): Promise<void> {
+    checkBytes('text', text)
     const own = text.slice()
     await this.#parts.cpu.setText(own)
     this.#text = own
   }
 
   async train(slice: Slice, options: LongCall = {}): Promise<TrainReport> {
+    checkSlice(slice)
     const { signal, onProgress, onFallback } = options
     return await this.#turns.run(signal, async () => {
       const { cpu } = this.#parts
-      if (!isCount(slice.steps) || !isCount(slice.totalSteps) || Number.isNaN(slice.budgetMs))
-        throw new NodeError('EXPERT_INPUT', { detail: 'a slice of no such size' })
       // Without a text the CPU says so, and nothing to do it does best.
       if (this.#text.length === 0 || slice.steps === 0) return await cpu.train(slice, options)
       try {
@@ -100,6 +98,7 @@ class DeviceModel implements Model {
   }
 
   async load(checkpoint: Uint8Array): Promise<void> {
+    checkBytes('checkpoint', checkpoint)
     const own = checkpoint.slice()
     await this.#turns.run(undefined, async () => await this.#parts.cpu.load(own))
   }
