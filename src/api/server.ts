@@ -7,7 +7,7 @@ import swagger from '@fastify/swagger'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import underPressure from '@fastify/under-pressure'
 import scalar from '@scalar/fastify-api-reference'
-import fastify from 'fastify'
+import fastify, { type ValidationResult } from 'fastify'
 import { NodeError } from '../protocol/errors.ts'
 import { parseStrictJson } from '../protocol/strict-json.ts'
 import { benchRoutes } from './bench-routes.ts'
@@ -55,14 +55,19 @@ const create = (log: ApiParts['log']): Server =>
     schemaErrorFormatter: (errors, where) => {
       const [first] = errors
       const at = `${where}${(first?.instancePath ?? '').replaceAll('/', '.')}`
-      const extra = first?.keyword === 'additionalProperties' ? ` '${String(first.params['additionalProperty'])}'` : ''
-      return new Error(`${at} ${first?.message ?? 'is not valid'}${extra}`)
+      return new Error(`${at} ${first?.message ?? 'is not valid'}${first === undefined ? '' : named(first)}`)
     },
     ajv: {
       customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: true, allErrors: false, strict: true, strictTypes: false },
     },
     frameworkErrors: (error, request, reply) => errorHandler(log)(error, request, reply),
   }).withTypeProvider<TypeBoxTypeProvider>()
+
+/** What the validator leaves out of its message: the property that is too much, the values there are. */
+function named({ keyword, params }: ValidationResult): string {
+  if (keyword === 'additionalProperties') return ` '${String(params['additionalProperty'])}'`
+  return keyword === 'enum' ? `: ${(params['allowedValues'] as unknown[]).join(', ')}` : ''
+}
 
 /** One JSON parser in place of every default one; the type must be spelled exactly, so that none slips past validation. */
 function parseBodies(server: Server): void {

@@ -128,6 +128,13 @@ describe('a measurement', () => {
     expect(await job(id)).toMatchObject({ state: 'cancelled', report: null, error: null })
   })
 
+  test('of what there is none names what there is', async () => {
+    const refused = await start({ subject: 'abacus' })
+    expect([refused.statusCode, code(refused)]).toEqual([400, 'API_REQUEST_INVALID'])
+    expect(refused.body).toContain('body.subject must be equal to one of the allowed values: pow, matmul, consensus, ')
+    expect(bench.requests).toEqual([])
+  })
+
   test('that fails says why by code', async () => {
     const { id } = (await start({ backend: 'abacus' })).json<BenchJobView>()
     bench.end(new NodeError('LAB_BENCH_BACKEND', { backend: 'abacus', known: 'cpu' }))
