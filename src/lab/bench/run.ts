@@ -12,6 +12,7 @@ import {
   type BenchProofView,
   type BenchReportView,
 } from '../../protocol/views/bench.ts'
+import { demandBackend } from './backends.ts'
 import { describeMachine } from './machine.ts'
 import type { BenchContext } from './measure.ts'
 import { NoiseWatch, warningsOf, type NoiseSince } from './noise.ts'
@@ -38,12 +39,14 @@ function noiseOf(watch: NoiseWatch, looks: NoiseSince[]): BenchReportView['noise
   return { load: watch.load, steal, others, clockFirst: watch.clockFirst, clockLowest, warnings }
 }
 
-/** @throws NodeError LAB_BENCH_WRONG, LAB_BENCH_BACKEND, NATIVE_* */
+/** @throws NodeError LAB_BENCH_WRONG, LAB_BENCH_BACKEND, GPU_UNAVAILABLE, NATIVE_* */
 export async function runBench(request: BenchRequest, compute: Compute, { signal, onEvent, signer }: RunOptions): Promise<BenchReportView> {
   const began = performance.now()
   const { subject, backend, seconds, challenge = null } = request
   const threads = request.threads ?? availableParallelism()
-  const machine = describeMachine(await compute.tensor.devices())
+  const devices = await compute.tensor.devices()
+  if (backend !== undefined) demandBackend(backend, compute.pow.backends(), devices)
+  const machine = describeMachine(devices)
   const watch = new NoiseWatch()
   const context: BenchContext = {
     compute,
