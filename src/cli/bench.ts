@@ -1,5 +1,5 @@
 /** `taumesh bench`: what this machine hashes, multiplies, scores, trains and verifies per second, each answer checked first. */
-import { writeFileSync } from 'node:fs'
+import { closeSync, openSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { Argument, Option, type Command } from 'commander'
@@ -9,9 +9,8 @@ import { history } from '../lab/bench/history.ts'
 import { runBench } from '../lab/bench/run.ts'
 import { openCompute } from '../node/compute.ts'
 import { toHex } from '../protocol/bytes.ts'
-import { NodeError } from '../protocol/errors.ts'
 import type { BenchEvent } from '../protocol/ports/bench.ts'
-import { BENCH_SECONDS, BENCH_SUBJECTS, type BenchReportView, type BenchSubject } from '../protocol/views/bench.ts'
+import { BENCH_SECONDS, BENCH_SUBJECTS, type BenchSubject } from '../protocol/views/bench.ts'
 import { benchHistoryCommands } from './bench-history.ts'
 import { metricLine, reportText } from './bench-text.ts'
 import { benchVerifyCommand } from './bench-verify.ts'
@@ -63,19 +62,13 @@ async function signerOf({ sign, wallet, hotkey, passwordFd, data }: BenchOptions
   return await openHotkey(join(data, 'wallets'), wallet, hotkey, openCompute(), { password })
 }
 
-function writeReport(path: string, report: BenchReportView): void {
-  try {
-    writeFileSync(path, `${JSON.stringify(report)}\n`)
-  } catch (cause) {
-    throw new NodeError('CLI_FILE', { path, detail: cause instanceof Error ? cause.message : String(cause) }, { cause })
-  }
-}
-
 async function measure(subject: BenchSubject, options: BenchOptions): Promise<void> {
   const { threads, backend, json } = options
   const seconds = options.seconds ?? BENCH_SECONDS[options.challenge === undefined ? 'plain' : 'proven']
   // The addon's pools read this when they begin, which is after here.
   process.env['RAYON_NUM_THREADS'] = String(threads)
+  // Before anything is measured: nobody waits for a report that has no place.
+  if (options.report !== undefined) closeSync(openSync(options.report, 'a'))
   const signer = await signerOf(options)
   const challenge = options.challenge === undefined ? undefined : toHex(options.challenge)
   const watch = watcher()
@@ -89,11 +82,12 @@ async function measure(subject: BenchSubject, options: BenchOptions): Promise<vo
         if (json === true && event.type === 'metric') print(true, metricLine(event.metric), '')
       },
     })
-    if (options.report !== undefined) writeReport(options.report, report)
-    if (options.keep) history(options.data, openCompute().signature).keep(report)
     watch.stop()
     if (json !== true) print(false, report, () => reportText(report))
     else if (report.noise.warnings.length > 0) process.stderr.write(`taumesh: noisy: ${report.noise.warnings.join('; ')}\n`)
+    // Last, so that figures are shown even where they cannot be kept.
+    if (options.report !== undefined) writeFileSync(options.report, `${JSON.stringify(report)}\n`)
+    if (options.keep) history(options.data, openCompute().signature).keep(report)
   } finally {
     watch.stop()
     signer?.close()

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
 import { InvalidArgumentError, Option } from 'commander'
-import { NodeError } from '../protocol/errors.ts'
+import { fileError } from '../protocol/file-error.ts'
 import { remote, type Remote } from '../node/remote.ts'
 
 /** Input files of commands are small tables; a larger one is a mistake. */
@@ -51,6 +51,6 @@ export function readJsonFile(path: string): unknown {
     const bytes = raw[0] === 0x1f && raw[1] === 0x8b ? gunzipSync(raw, { maxOutputLength: FILE_BYTES_MAX }) : raw
     return JSON.parse(bytes.toString('utf8')) as unknown
   } catch (error) {
-    throw new NodeError('CLI_FILE', { path, detail: error instanceof Error ? error.message : String(error) }, { cause: error })
+    throw fileError(path, error)
   }
 }

@@ -3,6 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { Option, type Command } from 'commander'
 import { toHex } from '../protocol/bytes.ts'
 import { NodeError } from '../protocol/errors.ts'
+import { fileError } from '../protocol/file-error.ts'
 import { genesisHash, genesisTemplate } from '../protocol/genesis.ts'
 import { genesisFromJson, genesisToJson } from '../protocol/genesis-json.ts'
 import { parseTau } from '../protocol/amounts.ts'
@@ -55,7 +56,7 @@ function show({ input, json }: { input: string; json?: boolean }): void {
   try {
     text = readFileSync(input, 'utf8')
   } catch (error) {
-    throw new NodeError('CLI_FILE', { path: input, detail: error instanceof Error ? error.message : String(error) })
+    throw fileError(input, error)
   }
   const genesis = genesisFromJson(text)
   const hash = toHex(genesisHash(genesis))

@@ -56,15 +56,30 @@ for (const register of [
 ])
   register(program)
 
+/** The words of the command that was asked for: `bench verify`. */
+function asked(): string[] {
+  const names: string[] = []
+  let at: Command = program
+  for (const word of program.args) {
+    const next = at.commands.find((one) => one.name() === word)
+    if (next === undefined) break
+    names.push(word)
+    at = next
+  }
+  return names
+}
+
 /** Commander has printed help or version by itself; a real usage error becomes one line with a code. */
 function usage(error: CommanderError): void {
   if (error.exitCode === 0 || error.code === 'commander.help') return
-  const command = program.commands.find((one) => one.name() === program.args[0])?.name()
+  // The sentence goes on behind it.
+  const detail = error.message.replace(/^error: /, '').replace(/\.+$/, '')
   fail(
     new NodeError('CLI_USAGE', {
-      // The sentence goes on behind it.
-      detail: error.message.replace(/^error: /, '').replace(/\.+$/, ''),
-      command: command === undefined ? '' : `${command} `,
+      detail,
+      command: asked()
+        .map((name) => `${name} `)
+        .join(''),
     }),
   )
 }

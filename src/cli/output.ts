@@ -1,6 +1,7 @@
 /** How commands speak: results on stdout (text for people or JSON), everything else on stderr, one line per error. */
 import { formatTau } from '../protocol/amounts.ts'
 import { NodeError } from '../protocol/errors.ts'
+import { fileError } from '../protocol/file-error.ts'
 
 /** JSON with bigints as decimal strings and bytes as hex. */
 export const toJson = (value: unknown): string =>
@@ -44,6 +45,8 @@ export function fail(error: unknown): void {
     process.exitCode = error.row.exit ?? 1
     return
   }
+  // A file or folder that cannot be read or written is no fault of the program.
+  if (error instanceof Error && 'syscall' in error && 'path' in error) return fail(fileError(String(error.path), error))
   const { message, stack } = error instanceof Error ? error : new Error(String(error))
   process.stderr.write(
     `taumesh: unexpected failure: ${oneLine(message)} [CLI_UNEXPECTED]\n${process.env['TAUMESH_DEBUG'] === '1' ? `${stack}\n` : ''}`,

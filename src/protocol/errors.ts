@@ -119,7 +119,7 @@ export const errors = {
     text: 'a name has 1 to 64 letters, digits, dots, dashes or underscores, begins with a letter or digit, and does not end in pub.txt',
   },
   KEYS_EXISTS: { http: 409, retry: 'never', penalty: 0, text: '{path} exists already; a key is never overwritten' },
-  KEYS_NOT_FOUND: { http: 404, retry: 'never', penalty: 0, text: 'no key file at {path}' },
+  KEYS_NOT_FOUND: { http: 404, retry: 'never', penalty: 0, text: 'no key file at {path}; taumesh wallet list shows what there is' },
   KEYS_FILE_INVALID: { http: 400, retry: 'never', penalty: 0, text: 'the key file {path} is unusable: {detail}' },
   KEYS_MISMATCH: { http: 400, retry: 'never', penalty: 0, text: 'the key file states an address that is not of its secret' },
   KEYS_PASSWORD_NEEDED: { http: 400, retry: 'never', penalty: 0, text: '{path} is sealed: a password is needed' },
@@ -131,7 +131,12 @@ export const errors = {
   KEYS_URI_INVALID: { http: 400, retry: 'never', penalty: 0, text: 'not a key URI: phrase//hard/soft///password' },
   KEYS_CLOSED: { http: 500, retry: 'never', penalty: 0, text: 'the signer was closed' },
   // Proof of work and signatures, by the addon or its twin.
-  POW_BACKEND_UNAVAILABLE: { http: 400, retry: 'never', penalty: 0, text: 'no such solver here: {detail}' },
+  POW_BACKEND_UNAVAILABLE: {
+    http: 400,
+    retry: 'never',
+    penalty: 0,
+    text: 'no such solver here: {detail}; taumesh devices lists what there is',
+  },
   POW_BACKEND_WRONG: { http: 500, retry: 'elsewhere', penalty: 0, text: 'a solver computes wrongly: {detail}' },
   POW_EXHAUSTED: { http: 404, retry: 'elsewhere', penalty: 0, text: 'no seal among these nonces: {detail}' },
   POW_THREADS: { http: 400, retry: 'never', penalty: 0, text: 'not a number of threads: {detail}' },
@@ -245,7 +250,7 @@ export const errors = {
   CLI_USAGE: { http: 400, retry: 'never', penalty: 0, text: '{detail}. See: taumesh {command}--help', exit: 2 },
   CLI_PASSWORD: { http: 400, retry: 'never', penalty: 0, text: 'no password: {detail}', exit: 2 },
   CLI_UNEXPECTED: { http: 500, retry: 'never', penalty: 0, text: 'unexpected failure: {detail}' },
-  CLI_FILE: { http: 400, retry: 'never', penalty: 0, text: 'cannot read {path}: {detail}' },
+  CLI_FILE: { http: 400, retry: 'never', penalty: 0, text: 'cannot use {path}: {detail}' },
   CLI_NO_NODE: {
     http: 503,
     retry: 'later',

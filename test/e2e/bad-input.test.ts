@@ -22,7 +22,7 @@ async function refusal(...args: string[]): Promise<[number | null, string]> {
 test('what a file holds breaks no line and reaches no terminal', async () => {
   const path = file('report.json', 'vm\n\u001b[2J\n')
   const { code, stderr } = await taumesh('bench', 'verify', path, '--challenge', path)
-  expect([code, stderr]).toEqual([1, expect.stringMatching(/^taumesh: cannot read \P{Cc}+ \[CLI_FILE\]\n$/u)])
+  expect([code, stderr]).toEqual([1, expect.stringMatching(/^taumesh: cannot use \P{Cc}+ \[CLI_FILE\]\n$/u)])
 })
 
 test.each([
@@ -32,6 +32,10 @@ test.each([
   [['start', '--http', '127.0.0.1:70000'], 2, 'CLI_USAGE'],
   [['start', '--miners', '0'], 2, 'CLI_USAGE'],
   [['pow', 'solve', '--block-hash', 'xyz', '--hotkey', '00', '--difficulty', '1'], 2, 'CLI_USAGE'],
+  [['bench', 'consensus', '--backend', 'abacus'], 2, 'LAB_BENCH_BACKEND'],
+  [['bench', 'signature', '--no-keep', '--report', '/nonexistent/report.json'], 1, 'CLI_FILE'],
+  [['bench', 'verify', '--issue', '/nonexistent/challenge'], 1, 'CLI_FILE'],
+  [['bench', 'compare', 'abacus'], 1, 'LAB_BENCH_UNKNOWN'],
   [['pow', 'verify', '--input', '/nonexistent.json'], 1, 'CLI_FILE'],
   [['consensus', 'epoch', '--input', '/nonexistent.json'], 1, 'CLI_FILE'],
   [['status', '--data', '/nonexistent'], 1, 'CLI_NO_NODE'],
@@ -43,6 +47,20 @@ test.each([
 ])('%j is refused with exit code %d and %s', async (args, exit, code) => {
   const [status, line] = await refusal(...args)
   expect([status, line]).toEqual([exit, expect.stringMatching(new RegExp(`^taumesh: .*\\[${code}\\]$`))])
+})
+
+test('the line names the help of the very command, and a file once', async () => {
+  expect((await refusal('bench', 'verify', '--frobnicate'))[1]).toContain('See: taumesh bench verify --help')
+  expect((await refusal('bench', '--seconds', '0'))[1]).toContain('See: taumesh bench --help')
+  expect((await refusal('pow', 'verify', '--input', '/nonexistent.json'))[1]).toBe(
+    'taumesh: cannot use /nonexistent.json: ENOENT: no such file or directory [CLI_FILE]',
+  )
+})
+
+test('figures that cannot be kept are shown all the same', async () => {
+  const { code, stdout, stderr } = await taumesh('bench', 'signature', '--seconds', '1', '--data', file('not-a-folder', ''))
+  expect(stdout).toContain('signature.sr25519.verify')
+  expect([code, stderr.trim().split('\n').at(-1)]).toEqual([1, expect.stringMatching(/not-a-folder\/bench: ENOTDIR: [\w ]+ \[CLI_FILE\]$/)])
 })
 
 test('a file that is no list of seals or epochs is named with what is wrong', async () => {

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { NodeError } from '../../protocol/errors.ts'
+import { fileError } from '../../protocol/file-error.ts'
 
 export interface Challenge {
   challenge: string
@@ -17,7 +18,7 @@ export function issueChallenge(path: string, now: number): Challenge {
   try {
     writeFileSync(path, `${JSON.stringify(made)}\n`, { flag: 'wx', mode: 0o600 })
   } catch (cause) {
-    throw new NodeError('CLI_FILE', { path, detail: cause instanceof Error ? cause.message : String(cause) }, { cause })
+    throw fileError(path, cause)
   }
   return made
 }
@@ -30,7 +31,7 @@ export function readChallenge(path: string): Challenge {
       throw new Error('it holds no challenge')
     return { challenge, issuedAt: issuedAt ?? 0, usedBy: usedBy ?? null }
   } catch (cause) {
-    throw new NodeError('CLI_FILE', { path, detail: cause instanceof Error ? cause.message : String(cause) }, { cause })
+    throw fileError(path, cause)
   }
 }
 

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, s
 import { join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { NodeError } from '../../protocol/errors.ts'
+import { fileError } from '../../protocol/file-error.ts'
 import type { BenchReportView, BenchSummaryView } from '../../protocol/views/bench.ts'
 import { reportId, summaryOf, type Verifier } from './report.ts'
 import { readReport } from './verify.ts'
@@ -31,7 +32,7 @@ export function readReportFile(path: string): BenchReportView {
     const bytes = raw[0] === 0x1f && raw[1] === 0x8b ? gunzipSync(raw, { maxOutputLength: REPORT_BYTES_MAX }) : raw
     value = JSON.parse(bytes.toString('utf8'))
   } catch (cause) {
-    throw new NodeError('CLI_FILE', { path, detail: cause instanceof Error ? cause.message : String(cause) }, { cause })
+    throw fileError(path, cause)
   }
   return readReport(value)
 }
