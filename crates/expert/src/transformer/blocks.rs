@@ -7,7 +7,7 @@ use tensor::view::View;
 use super::Layer;
 use super::attention::mask;
 use super::cache::{Cache, LayerCache};
-use super::columns::{finish, place, rms_norm};
+use super::columns::{finish, place, rms_norm, turn};
 use super::factors::LayerFactors;
 use super::forward::token_before;
 use super::predict::Reading;
@@ -72,6 +72,11 @@ impl Block {
         (0..rows).step_by(BLOCK).map(move |first| Self { start: start + first, count: BLOCK.min(rows - first) })
     }
 
+    /// What each lane begins with. Unused ones take the beginning of a text: any token does.
+    fn tokens(self, text: &[u8]) -> impl Iterator<Item = usize> {
+        (0..BLOCK).map(move |lane| if lane < self.count { self.start + lane } else { 0 }).map(|t| token_before(text, t))
+    }
+
     /// Columns of products: the lanes in use, in whole vectors.
     fn lanes(self) -> usize {
         self.count.next_multiple_of(LANES)
@@ -84,6 +89,13 @@ impl Block {
     fn view_mut(self, rows: &mut [Columns]) -> ViewMut<'_> {
         let count = rows.len();
         ViewMut::strided(rows.as_flattened_mut(), count, self.lanes(), BLOCK)
+    }
+}
+
+/// Lays a row into one lane.
+fn put(columns: &mut [Columns], lane: usize, row: &[f32]) {
+    for (column, &value) in columns.iter_mut().zip(row) {
+        column[lane] = value;
     }
 }
 
@@ -119,7 +131,11 @@ pub fn run(model: Reading, cache: &mut Cache, work: &mut Work, text: &[u8], rows
         let last = index + 1 == network.layers.len();
         cached.keys.reserve(start + rows, d);
         for ((block, x), turns) in Block::cut(start, rows).zip(x.chunks_exact_mut(d)).zip(turns.chunks_exact(head)) {
-            here.project(block, x, turns, scratch, cached);
+            if index == 0 {
+                model.look_up(text, block, turns, scratch, cached);
+            } else {
+                here.project(block, x, turns, scratch, cached);
+            }
             // Nobody reads what the last layer makes of a row whose leaf is not wanted.
             if !last || block.end() > from {
                 here.attend(block, x, scratch, cached);
@@ -139,16 +155,25 @@ pub fn run(model: Reading, cache: &mut Cache, work: &mut Work, text: &[u8], rows
 }
 
 impl Reading<'_> {
-    /// Unused lanes take the beginning of a text: any numbers do that are no trouble.
     fn embed(self, text: &[u8], block: Block, x: &mut [Columns]) {
         let d = self.network.shape.width;
-        for lane in 0..BLOCK {
-            let token = if lane < block.count { token_before(text, block.start + lane) } else { token_before(text, 0) };
-            let embedding = &self.weights[self.network.embedding.clone()][token * d..][..d];
-            for (x, &value) in x.iter_mut().zip(embedding) {
-                x[lane] = value;
+        for (lane, token) in block.tokens(text).enumerate() {
+            put(x, lane, &self.weights[self.network.embedding.clone()][token * d..][..d]);
+        }
+    }
+
+    /// `Here::project` in the first layer.
+    fn look_up(self, text: &[u8], block: Block, turns: &[Columns], scratch: &mut Scratch, cached: &mut LayerCache) {
+        let queries_keys = scratch.queries_keys.rows_mut();
+        for (lane, token) in block.tokens(text).enumerate() {
+            let (placed, values) = self.tokens.of(token);
+            put(queries_keys, lane, placed);
+            if lane < block.count {
+                cached.values.extend_from_slice(values);
             }
         }
+        turn(queries_keys, turns);
+        cached.keys.put_block(block.start, block.count, &queries_keys[self.network.shape.width..]);
     }
 
     /// Leaves of `count` rows, the numbers of a row being 32 apart.

@@ -63,6 +63,42 @@ impl WithSimd for Norm<'_> {
     }
 }
 
+/// A pair of numbers turned.
+#[inline(always)]
+fn turned<S: Simd>(simd: S, (x, y): (S::f32s, S::f32s), (cosine, sine): (S::f32s, S::f32s)) -> (S::f32s, S::f32s) {
+    let first = simd.sub_f32s(simd.mul_f32s(x, cosine), simd.mul_f32s(y, sine));
+    (first, simd.add_f32s(simd.mul_f32s(x, sine), simd.mul_f32s(y, cosine)))
+}
+
+struct Turn<'a> {
+    x: &'a mut [Columns],
+    turns: &'a [Columns],
+}
+
+/// Turns each head of `turns.len()` numbers by the cosines and sines of `turns`.
+pub fn turn(x: &mut [Columns], turns: &[Columns]) {
+    arch().dispatch(Turn { x, turns });
+}
+
+impl WithSimd for Turn<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let pairs = self.turns.len() / 2;
+        let (cosines, sines) = self.turns.split_at(pairs);
+        for head in self.x.chunks_exact_mut(2 * pairs) {
+            let (first, second) = head.split_at_mut(pairs);
+            for ((first, second), (cosine, sine)) in first.iter_mut().zip(second).zip(cosines.iter().zip(sines)) {
+                for v in 0..BLOCK / S::F32_LANES {
+                    let (x, y) = (&mut S::as_mut_simd_f32s(first).0[v], &mut S::as_mut_simd_f32s(second).0[v]);
+                    (*x, *y) = turned(simd, (*x, *y), (part::<S>(cosine, v), part::<S>(sine, v)));
+                }
+            }
+        }
+    }
+}
+
 struct Place<'a> {
     x: &'a mut [Columns],
     gain: &'a [f32],
@@ -96,9 +132,8 @@ impl WithSimd for Place<'_> {
                     let normed = |x, &gain| {
                         simd.mul_f32s(simd.mul_f32s(simd.mul_f32s(x, inverse), simd.splat_f32s(gain)), scale)
                     };
-                    let (x, y) = (normed(*first, gains.0), normed(*second, gains.1));
-                    *first = simd.sub_f32s(simd.mul_f32s(x, cosine), simd.mul_f32s(y, sine));
-                    *second = simd.add_f32s(simd.mul_f32s(x, sine), simd.mul_f32s(y, cosine));
+                    (*first, *second) =
+                        turned(simd, (normed(*first, gains.0), normed(*second, gains.1)), (cosine, sine));
                 }
             }
         }

@@ -27,6 +27,7 @@ mod forward;
 mod predict;
 mod rope;
 mod rows;
+mod tokens;
 mod window;
 
 use std::ops::Range;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::cache::Cache;
 use super::factors::Direction;
+use super::tokens::Tokens;
 use super::window::Window;
 use super::{Transformer, blocks, rows};
 use crate::error::Error;
@@ -23,10 +24,16 @@ const FEW: usize = 8;
 pub struct Snapshot {
     network: Arc<Transformer>,
     weights: Arc<Vec<f32>>,
-    /// Packed when first asked: most steps of training answer nothing.
-    factors: OnceLock<Direction>,
+    /// Made when first asked: most steps of training answer nothing.
+    prepared: OnceLock<Prepared>,
     /// Memory of contexts that were answered: fresh pages cost a short one a tenth of its time.
     spare: Mutex<Vec<(Cache, Work)>>,
+}
+
+/// What is made of the weights for all answers.
+struct Prepared {
+    factors: Direction,
+    tokens: Tokens,
 }
 
 /// Memory for one chunk of rows.
@@ -42,6 +49,7 @@ pub struct Reading<'a> {
     pub network: &'a Transformer,
     pub weights: &'a [f32],
     pub factors: &'a Direction,
+    pub tokens: &'a Tokens,
 }
 
 impl<'a> Reading<'a> {
@@ -56,7 +64,7 @@ impl<'a> Reading<'a> {
 
 impl Snapshot {
     pub fn new(network: Arc<Transformer>, weights: Arc<Vec<f32>>) -> Self {
-        Self { network, weights, factors: OnceLock::new(), spare: Mutex::default() }
+        Self { network, weights, prepared: OnceLock::new(), spare: Mutex::default() }
     }
 
     fn cache(&self) -> Cache {
@@ -66,8 +74,12 @@ impl Snapshot {
     /// Computes the rows after `cache.rows` up to `text.len()` (row t sees the beginning and `text[..t]`), and writes the
     /// leaves of those from `from` on.
     fn run(&self, cache: &mut Cache, work: &mut Work, text: &[u8], from: usize, leaves: &mut [u8]) {
-        let factors = self.factors.get_or_init(|| Direction::new(&self.network, &self.weights, false));
-        let model = Reading { network: &self.network, weights: &self.weights, factors };
+        let (network, weights) = (&*self.network, &self.weights[..]);
+        let Prepared { factors, tokens } = self.prepared.get_or_init(|| {
+            let factors = Direction::new(network, weights, false);
+            Prepared { tokens: Tokens::new(network, weights, &factors), factors }
+        });
+        let model = Reading { network, weights, factors, tokens };
         let end = text.len() + 1;
         let mut leaves = leaves;
         while cache.rows < end {

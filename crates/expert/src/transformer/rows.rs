@@ -54,10 +54,19 @@ pub fn run(model: Reading, cache: &mut Cache, work: &mut Work, text: &[u8], rows
     for (r, x) in work.x.chunks_exact_mut(d).enumerate() {
         x.copy_from_slice(&embedding[token_before(text, start + r) * d..][..d]);
     }
-    for ((layer, factors), cached) in network.layers.iter().zip(&model.factors.layers).zip(&mut cache.layers) {
-        kernels::rms_norm(&work.x, model.gain(&layer.norm), &mut work.normed, &mut work.inverse);
-        apply(&factors.qkv, &work.normed, d, &mut work.qkv, 3 * d, Into::Replace);
-        extend(model, layer, work, start, cached);
+    let layers = network.layers.iter().zip(&model.factors.layers).zip(&mut cache.layers);
+    for (index, ((layer, factors), cached)) in layers.enumerate() {
+        if index == 0 {
+            look_up(model, text, work, start, cached);
+        } else {
+            kernels::rms_norm(&work.x, model.gain(&layer.norm), &mut work.normed, &mut work.inverse);
+            apply(&factors.qkv, &work.normed, d, &mut work.qkv, 3 * d, Into::Replace);
+            place(model, layer, work, start, cached);
+        }
+        cached.keys.reserve(start + rows, d);
+        for (token, key) in (start..).zip(work.keys.chunks_exact(d)) {
+            cached.keys.put(token, key);
+        }
         for row in 0..rows {
             for h in 0..network.shape.heads {
                 attend(model, cached, work, start, row, h * network.head());
@@ -79,16 +88,28 @@ pub fn run(model: Reading, cache: &mut Cache, work: &mut Work, text: &[u8], rows
     leaves_of_logits(network.shape.mode, &mut work.logits, leaves);
 }
 
-/// Places the queries, and appends keys, placed, and values to the cache.
-fn extend(model: Reading, layer: &Layer, work: &mut Work, start: usize, cached: &mut LayerCache) {
+/// Places queries and keys, and appends the values to the cache.
+fn place(model: Reading, layer: &Layer, work: &mut Work, start: usize, cached: &mut LayerCache) {
     let (network, d) = (model.network, model.network.shape.width);
     let Work { qkv, queries, keys, inverse, .. } = work;
     network.place(qkv, 0, start, model.gain(&layer.query_norm), queries, inverse);
     network.place(qkv, 1, start, model.gain(&layer.key_norm), keys, inverse);
-    cached.keys.reserve(start + keys.len() / d, d);
-    for ((token, key), row) in (start..).zip(keys.chunks_exact(d)).zip(qkv.chunks_exact(3 * d)) {
-        cached.keys.put(token, key);
+    for row in qkv.chunks_exact(3 * d) {
         cached.values.extend_from_slice(&row[2 * d..]);
+    }
+}
+
+/// Product and `place` of the first layer.
+fn look_up(model: Reading, text: &[u8], work: &mut Work, start: usize, cached: &mut LayerCache) {
+    let (network, d) = (model.network, model.network.shape.width);
+    for ((t, query), key) in (start..).zip(work.queries.chunks_exact_mut(d)).zip(work.keys.chunks_exact_mut(d)) {
+        let (placed, values) = model.tokens.of(token_before(text, t));
+        query.copy_from_slice(&placed[..d]);
+        key.copy_from_slice(&placed[d..]);
+        for head in query.chunks_exact_mut(network.head()).chain(key.chunks_exact_mut(network.head())) {
+            network.rope.turn(t, 1.0, head);
+        }
+        cached.values.extend_from_slice(values);
     }
 }
 
