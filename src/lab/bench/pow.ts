@@ -5,7 +5,7 @@ import type { BenchContext, Found, Subject } from './measure.ts'
 import { demand } from './measure.ts'
 import { measureSeals, sealTarget } from './seal-search.ts'
 import { sealBatch, stepKinds } from './step-kinds.ts'
-import { measureSteps } from './steps.ts'
+import { firstLink, measureSteps } from './steps.ts'
 
 const CHECKED = 16
 
@@ -26,8 +26,7 @@ async function checkSolver({ compute: { pow }, seed, threads, signal }: BenchCon
   demand(equal(powReference.seal(blockHash, hotkey, easy.nonce), easy.seal), `the seal of solver ${backend}`)
 }
 
-function checkVerifier({ compute: { pow }, seed }: BenchContext): void {
-  const batch = sealBatch(seed)
+function checkVerifier({ compute: { pow } }: BenchContext, batch: ReturnType<typeof sealBatch>): void {
   const { seals } = pow.verify(batch)
   for (let i = 0; i < CHECKED; i++) {
     const part = (bytes: Uint8Array): Uint8Array => bytes.subarray(32 * i, 32 * i + 32)
@@ -45,6 +44,6 @@ export const pow: Subject = async function* (context): AsyncGenerator<Found> {
   const step = stepKinds(context.compute, context.seed, context.threads).get('pow.verify')
   if (step === undefined || context.backend?.includes(':') === true) return
   context.onBegin(step.metric)
-  checkVerifier(context)
+  checkVerifier(context, sealBatch(firstLink(context.seed, step)))
   yield await measureSteps(context, step)
 }

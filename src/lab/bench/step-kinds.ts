@@ -55,18 +55,21 @@ const seals = ({ pow }: Compute): Step => ({
   digest: ({ seals, meets }: ReturnType<Compute['pow']['verify']>) => digestOf(seals, meets),
 })
 
-/** A market of which the first `rows` uids are validators that rate everybody else; all but the stake follows from `seed`. */
-export function epochInput(seed: Uint8Array, rows: number, uids: number): EpochInput {
+/** What the steps of one kind have in common follows from this. */
+export const stepsSeed = (seed: Uint8Array): Uint8Array => sha256(concat(seed, utf8('steps')))
+
+/** A market of which the first `rows` uids are validators that rate everybody else; all but the stake follows from `own`. */
+export function epochInput(own: Uint8Array, link: Uint8Array, rows: number, uids: number): EpochInput {
   const per = uids - 1
   const targets = new Uint16Array(rows * per)
   for (let row = 0; row < rows; row++) for (let i = 0; i < per; i++) targets[row * per + i] = i < row ? i : i + 1
   return {
     n: uids,
-    stake: stakes(seed, rows, uids),
+    stake: stakes(link, rows, uids),
     weights: {
       offsets: Uint32Array.from({ length: uids + 1 }, (_, i) => Math.min(i, rows) * per),
       uids: targets,
-      values: new Uint16Array(seededBytes(seed, 'weights', 2 * rows * per).buffer),
+      values: new Uint16Array(seededBytes(own, 'weights', 2 * rows * per).buffer),
     },
     bonds: { offsets: new Uint32Array(uids + 1), uids: new Uint16Array(), values: new Uint16Array() },
     lastUpdate: new BigUint64Array(uids).fill(1_000n),
@@ -84,7 +87,7 @@ const stakes = (link: Uint8Array, rows: number, uids: number): BigUint64Array =>
   const drawn = seededBelow(link, 'stake', rows, 65_536)
   return BigUint64Array.from({ length: uids }, (_, i) => (i < rows ? BigInt(1_000_000_000 + 16_384 * (drawn[i] ?? 0)) : 0n))
 }
-function epoch({ consensus }: Compute, seed: Uint8Array, rows: number, uids: number, threads: number): Step {
+function epoch({ consensus }: Compute, own: Uint8Array, rows: number, uids: number, threads: number): Step {
   let base: EpochInput | undefined
   return {
     metric: `consensus.epoch.${rows}x${uids}`,
@@ -92,7 +95,7 @@ function epoch({ consensus }: Compute, seed: Uint8Array, rows: number, uids: num
     units: null,
     threads,
     prepare(link) {
-      base ??= epochInput(seed, rows, uids)
+      base ??= epochInput(own, link, rows, uids)
       const input = { ...base, stake: stakes(link, rows, uids) }
       return () => consensus.epoch(input)
     },
@@ -142,7 +145,7 @@ function codec({ mixture }: Compute): Step {
 
 /** All kinds, by metric; `threads` is what the pool of this process has. */
 export function stepKinds(compute: Compute, seed: Uint8Array, threads: number): Map<string, Step> {
-  const own = sha256(concat(seed, utf8('steps')))
+  const own = stepsSeed(seed)
   const all = [
     seals(compute),
     ...EPOCHS.map(([rows, uids]) => epoch(compute, own, rows, uids, threads)),

@@ -31,12 +31,13 @@ export interface Step {
 }
 type StepProof = Static<typeof StepProofView>
 
-const begin = (seed: Uint8Array, { metric }: Step): Uint8Array => sha256(concat(seed, utf8(metric)))
+/** What the first input follows from, that of the warm-up; without proofs there is no other. */
+export const firstLink = (seed: Uint8Array, { metric }: Pick<Step, 'metric'>): Uint8Array => sha256(concat(seed, utf8(metric)))
 const after = (link: Uint8Array, digest: Uint8Array): Uint8Array => sha256(concat(link, digest))
 
 /** Times one kind of work; its answer was checked by the caller. */
 export async function measureSteps({ seconds, seed, prove, signal }: BenchContext, step: Step): Promise<Found> {
-  const links = [begin(seed, step)]
+  const links = [firstLink(seed, step)]
   let run = await step.prepare(links[0] ?? seed)
   let output: unknown
   let began: number | undefined
@@ -74,7 +75,7 @@ export async function checkSteps(
   const count = claim.repetitions + 1
   if (bytes.length !== LINK * (count + 1)) return { wrong: 'there are not as many links as repetitions', detail: '' }
   const link = (i: number): Uint8Array => bytes.subarray(i * LINK, (i + 1) * LINK)
-  if (!equal(link(0), begin(seed, step))) return { wrong: 'the chain does not begin at the challenge', detail: '' }
+  if (!equal(link(0), firstLink(seed, step))) return { wrong: 'the chain does not begin at the challenge', detail: '' }
   const redo = new Set(places(seed, claim, sha256(bytes), Math.min(REDONE, count), count))
   for (const i of redo) {
     const run = await step.prepare(link(i))

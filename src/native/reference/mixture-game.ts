@@ -40,7 +40,7 @@ function weightAt(distance: number): bigint {
 }
 
 /** W and N of the fallback, then of each player. */
-function rowsOf(game: GameInput): Row[] {
+export function rowsOf(game: GameInput): Row[] {
   const everyone = [game.fallback, ...game.peers]
   const rows = everyone.map((): Row => ({ weights: [], products: [] }))
   for (let start = 0; start < game.length * game.spans; start += game.length) {
