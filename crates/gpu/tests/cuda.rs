@@ -157,14 +157,16 @@ impl Engine for OnCpu {
     }
 }
 
-fn on_cpu(check: impl Fn(&str, &mut dyn Device)) {
+/// Gives a check the engine that runs the kernels on the CPU, where they can be compiled.
+fn on_cpu_engine(check: impl FnOnce(&str, OnCpu)) {
     match &*KERNELS {
-        Some(libraries) => {
-            let engine = OnCpu { libraries, found: HashMap::new() };
-            check("cuda on the CPU", &mut Accelerator::new(engine, Dtype::ALL.to_vec()).unwrap());
-        }
+        Some(libraries) => check("cuda on the CPU", OnCpu { libraries, found: HashMap::new() }),
         None => suite::lacking("c++", "the CUDA kernels on the CPU: no C++ compiler"),
     }
+}
+
+fn on_cpu(check: impl Fn(&str, &mut dyn Device)) {
+    on_cpu_engine(|id, engine| check(id, &mut Accelerator::new(engine, Dtype::ALL.to_vec()).unwrap()));
 }
 
 #[test]
@@ -184,13 +186,15 @@ fn cuda_products_of_every_type_layout_and_shape_agree_with_binary64() {
 
 #[test]
 fn training_by_the_cuda_kernels_is_that_of_the_cpu() {
-    let Some(libraries) = &*KERNELS else {
-        return suite::lacking("c++", "training by the CUDA kernels: no C++ compiler");
-    };
-    let engine = OnCpu { libraries, found: HashMap::new() };
-    let mut device = Accelerator::new(engine, vec![Dtype::F32]).unwrap();
     let networks = [suite::training::transformer(16, 1, 2, 20), suite::training::gru(8, 24, 20)];
-    suite::training::gradients("cuda on the CPU", &mut device, &networks);
+    on_cpu_engine(|id, engine| {
+        suite::training::gradients(id, &mut Accelerator::new(engine, vec![Dtype::F32]).unwrap(), &networks);
+    });
+}
+
+#[test]
+fn a_cancelled_job_launches_no_more_cuda_kernels() {
+    on_cpu_engine(suite::cancel::jobs);
 }
 
 #[test]

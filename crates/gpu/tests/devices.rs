@@ -48,6 +48,11 @@ fn int8_sums_are_exact_at_their_largest() {
 }
 
 #[test]
-fn cancellation_ends_a_search_between_two_launches() {
+fn a_search_without_end_is_cancelled() {
     on_each(suite::cancellation);
+}
+
+#[test]
+fn a_cancelled_job_launches_nothing_more_on_vulkan() {
+    suite::on_vulkan(suite::cancel::jobs);
 }

@@ -1,17 +1,19 @@
 //! What every device must do, whatever its driver: the same bits for seals and int8, and floating products within a bound
 //! that holds for any order of additions.
 #![allow(dead_code)] // each test program uses its part
+pub mod cancel;
 pub mod training;
 
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
 use gpu::device::Device;
+use gpu::error::Error;
 use gpu::host;
 use gpu::request::{Heads, Search};
 use gpu::shape::{Dtype, Shape};
+use gpu::vulkan::{Wgpu, engines};
 use gpu::watch::Watch;
 
 /// For a check that cannot run because the machine lacks `what`: fails where `TAUMESH_NEED`, a list with commas, names it,
@@ -21,6 +23,17 @@ pub fn lacking(what: &str, why: &str) {
     assert!(!needed.split(',').any(|name| name == what), "TAUMESH_NEED={needed}: {why}");
     let test = std::thread::current().name().map_or_else(String::new, |name| format!("{name}: "));
     std::io::stderr().write_all(format!("SKIPPED: {test}{why}\n").as_bytes()).unwrap();
+}
+
+/// Gives a check the engine of every Vulkan device that this machine has, software renderers included.
+pub fn on_vulkan(check: impl Fn(&str, Wgpu)) {
+    let engines = engines().unwrap();
+    if engines.is_empty() {
+        lacking("wgpu", "wgpu:0: no Vulkan device");
+    }
+    for (id, engine) in engines {
+        check(&id, engine);
+    }
 }
 
 /// Numbers of a test, repeatable from the printed seed.
@@ -157,23 +170,11 @@ pub fn largest_sums(id: &str, device: &mut dyn Device) {
     assert_eq!(device.matmul(&shape, &a, &b, &Watch::idle()).unwrap(), expected, "{id}");
 }
 
+/// A search without end; [`cancel::jobs`] says how soon it ends where the engine can be had.
 pub fn cancellation(id: &str, device: &mut dyn Device) {
     let search = Search { inner: [9; 32], difficulty: u64::MAX, start: 0, count: u64::MAX };
     let cancelled = Arc::new(AtomicBool::new(false));
-    let asked = Arc::new(std::sync::Mutex::new(None));
-    let (flag, at) = (cancelled.clone(), asked.clone());
-    // The first progress comes when launches have their full length.
-    let watch = Watch::new(
-        cancelled,
-        Box::new(move |_, _| {
-            at.lock().unwrap().get_or_insert_with(Instant::now);
-            flag.store(true, Ordering::Relaxed);
-        }),
-    );
-    let error = device.search(&search, &watch).unwrap_err();
-    let taken = asked.lock().unwrap().unwrap().elapsed();
-    assert_eq!(error.code(), "GPU_CANCELLED");
-    eprintln!("{id}: cancelled within {taken:?}");
-    // 50 ms are promised on a device that nothing else uses; tests share theirs.
-    assert!(taken < Duration::from_millis(500), "{id}: {taken:?}");
+    let flag = cancelled.clone();
+    let watch = Watch::new(cancelled, Box::new(move |_, _| flag.store(true, Ordering::Relaxed)));
+    assert_eq!(device.search(&search, &watch), Err(Error::Cancelled), "{id}");
 }

@@ -1,6 +1,5 @@
 //! What training on any device must give: loss and gradient of the CPU within rounding, the same bits twice, a step that can
 //! be cancelled, and a model that learns as it does on the CPU.
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use gpu::train::{Architecture, Job, gradient, slice};
 use gpu::watch::Watch;
 
 /// A text in which something can be learnt.
-fn text() -> Vec<u8> {
+pub fn text() -> Vec<u8> {
     let words = ["the sea ", "was calm ", "and the ship ", "went on ", "under a white sky. "];
     (0..400_usize).flat_map(|i| words[(i * i + i / 3) % words.len()].bytes()).collect()
 }
@@ -114,13 +113,4 @@ pub fn learning<E: Engine>(id: &str, device: &mut Accelerator<E>, architecture: 
     assert_ne!(loaded.root(), [0; 32]);
     let again = slice(device, &job, (&trained.checkpoint, &text()), &Watch::idle()).unwrap();
     assert_eq!(again.checkpoint, next.checkpoint, "{id}: the same bits twice");
-}
-
-pub fn cancelled<E: Engine>(id: &str, device: &mut Accelerator<E>, architecture: Architecture) {
-    let flag = Arc::new(AtomicBool::new(false));
-    flag.store(true, Ordering::Relaxed);
-    let watch = Watch::new(flag, Box::new(|_, _| ()));
-    let job = Job { architecture, seed: 1, steps: 9, total_steps: 9, budget: Duration::from_mins(1) };
-    let error = slice(device, &job, (&[], &text()), &watch).err().unwrap();
-    assert_eq!(error.code(), "GPU_CANCELLED", "{id}");
 }
