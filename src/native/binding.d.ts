@@ -34,6 +34,11 @@ export declare class NativeModel {
 
 export declare class NativeStream {
   extend(position: number, bytes: Uint8Array, want: number): Promise<Uint8Array>
+  /**
+   * `extend` on the thread that calls, where there is little to do: null where there may be more, and while another call
+   * is under way.
+   */
+  extendNow(position: number, bytes: Uint8Array, want: number): Uint8Array | null
   /** Lets go of the cache. */
   close(): void
 }

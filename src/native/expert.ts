@@ -109,10 +109,14 @@ class AddonModel implements Model {
   }
 }
 
-/** Calls on one stream run one after the other, in the order they were made. */
+/**
+ * Calls on one stream run one after the other, in the order they were made. A call that finds none before it and has little to
+ * do, as each byte of a small model that generates, is answered at once.
+ */
 class AddonStream implements ModelStream {
   readonly #native: Binding.NativeStream
   #last: Promise<unknown> = Promise.resolve()
+  #running = 0
 
   constructor(native: Binding.NativeStream) {
     this.#native = native
@@ -122,13 +126,21 @@ class AddonStream implements ModelStream {
     checkInteger('position', position, 0, U32_MAX)
     checkBytes('bytes', bytes)
     checkInteger('want', want, 0, U32_MAX)
+    const now = this.#running === 0 ? call(() => this.#native.extendNow(position, bytes, want)) : null
+    if (now !== null) return now
+    this.#running += 1
     const next = this.#last.then(async () => await settled(async () => await this.#native.extend(position, bytes, want)))
     this.#last = next.catch(() => undefined)
-    return await next
+    try {
+      return await next
+    } finally {
+      this.#running -= 1
+    }
   }
 
   /** A call that is under way still gets its answer. */
   close(): void {
-    void this.#last.then(() => this.#native.close())
+    if (this.#running === 0) this.#native.close()
+    else void this.#last.then(() => this.#native.close())
   }
 }

@@ -112,6 +112,19 @@ export function expertComputeContract(name: string, compute: ExpertCompute, kind
         stream.close()
       })
 
+      test('calls on one stream go in their order, made together or one by one, until it is closed', async () => {
+        const model = await ready(compute, spec)
+        const whole = await leavesOf(model, probe, 1)
+        const stream = model.open()
+        const extend = async (at: number): Promise<Uint8Array> => await stream.extend(at, probe.subarray(at, at + 1), 1)
+        const leaves = await Promise.all([0, 1, 2].map(extend))
+        for (let at = 3; at < 40; at++) leaves.push(await extend(at))
+        leaves.push(...(await Promise.all(Array.from(probe.subarray(40), async (_, i) => await extend(40 + i)))))
+        expect(largest(concat(...leaves), whole)).toBeLessThanOrEqual(tolerance)
+        stream.close()
+        await expect(stream.extend(0, probe, 1)).rejects.toMatchObject({ code: 'EXPERT_INPUT' })
+      })
+
       test('gives the same codes for the same seed and text', async () => {
         const [one, two] = [await ready(compute, spec), await ready(compute, spec)]
         expect(await leavesOf(one, probe, 0)).toEqual(await leavesOf(two, probe, 0))

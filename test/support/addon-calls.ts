@@ -85,6 +85,7 @@ export function addonCalls(): Record<string, () => unknown> {
     'NativeModel.open': () => order.open().close(),
     NativeStream: () => order.open(),
     'NativeStream.extend': () => stream.extend(0, span, 1),
+    'NativeStream.extendNow': () => stream.extendNow(0, span, 1),
     'NativeStream.close': () => order.open().close(),
     consensusEpoch: () => b.consensusEpoch(epoch),
     consensusWhatIf: () => kept((job) => b.consensusWhatIf(job, epoch, [{ kappa: 9 }, { stake: epoch.stake }], 2)),

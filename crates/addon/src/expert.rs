@@ -1,6 +1,6 @@
 //! `crates/expert` for JavaScript: models and streams as classes, long work as promises.
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
 use expert::error::Error as ExpertError;
 use expert::model::{
@@ -14,6 +14,10 @@ use napi_derive::napi;
 use crate::argument::milliseconds;
 use crate::failure::Failure;
 use crate::job::{Job, Lane, Shared, promise};
+
+/// Multiply-adds that JavaScript's own thread does at once, some 30 µs of it: to hand work to another thread and the
+/// answer back costs that thread as much.
+const AT_ONCE_MAX: u64 = 1 << 20;
 
 /// One slice never runs longer than an hour, whatever it asks for.
 const BUDGET_MS_MAX: f64 = 3_600_000.0;
@@ -97,6 +101,10 @@ pub struct NativeTrainReport {
     pub bytes: f64,
     pub loss: f64,
     pub seconds: f64,
+}
+
+fn closed() -> Failure {
+    ExpertError::Input("the stream is closed".into()).into()
 }
 
 fn too_long(what: &str, bytes: usize) -> napi::Error {
@@ -219,10 +227,31 @@ impl NativeStream {
         promise(env, Lane::High, move || {
             let mut stream = stream.lock().unwrap_or_else(PoisonError::into_inner);
             let Some(stream) = stream.as_mut() else {
-                return Err(ExpertError::Input("the stream is closed".into()).into());
+                return Err(closed());
             };
             Ok(Uint8Array::from(stream.extend(position as usize, &bytes, want as usize)?))
         })
+    }
+
+    /// `extend` on the thread that calls, where there is little to do: null where there may be more, and while another call
+    /// is under way.
+    #[napi(catch_unwind)]
+    #[allow(clippy::needless_pass_by_value)]
+    pub fn extend_now(&self, position: u32, bytes: Uint8Array, want: u32) -> Result<Option<Uint8Array>> {
+        let mut stream = match self.stream.try_lock() {
+            Ok(stream) => stream,
+            Err(TryLockError::Poisoned(stream)) => stream.into_inner(),
+            Err(TryLockError::WouldBlock) => return Ok(None),
+        };
+        let Some(stream) = stream.as_mut() else {
+            return Err(closed().into());
+        };
+        let (position, want) = (position as usize, want as usize);
+        if stream.work(position, bytes.len(), want).is_none_or(|work| work > AT_ONCE_MAX) {
+            return Ok(None);
+        }
+        let leaves = stream.extend(position, &bytes, want).map_err(Failure::from)?;
+        Ok(Some(Uint8Array::from(leaves)))
     }
 
     /// Lets go of the cache.

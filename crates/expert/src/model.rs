@@ -95,6 +95,10 @@ pub trait Predictor: Send + Sync {
 pub trait Stream: Send {
     /// Rewinds to `position`, appends `bytes`, gives the leaves of the last `want` positions, the next byte's last.
     fn extend(&mut self, position: usize, bytes: &[u8], want: usize) -> Result<Vec<u8>, Error>;
+    /// Multiply-adds of `extend` with the same arguments, about; none where they are not known beforehand.
+    fn work(&self, _position: usize, _added: usize, _want: usize) -> Option<u64> {
+        None
+    }
     fn len(&self) -> usize;
     fn is_empty(&self) -> bool {
         self.len() == 0

@@ -77,3 +77,17 @@ test('a handle that nobody names survives collection while its search runs', asy
   controller.abort()
   expect(await codeOf(() => search)).toBe('NATIVE_CANCELLED')
 })
+
+test('a stream answers at once where there is little to do, and long work and first answers go to another thread', async () => {
+  const model = new binding.NativeModel({ kind: 'transformer', width: 64, layers: 3, heads: 4, context: 256 }, 1n)
+  const stream = model.open()
+  const text = new Uint8Array(300).fill(97)
+  expect(stream.extendNow(0, text.subarray(0, 1), 1), 'its weights are not laid out yet').toBeNull()
+  await stream.extend(0, text.subarray(0, 1), 1)
+  const now = stream.extendNow(1, text.subarray(1, 2), 1)
+  const later = await stream.extend(1, text.subarray(1, 2), 1)
+  expect(now).toEqual(later)
+  expect(stream.extendNow(0, text, 1)).toBeNull()
+  expect(stream.extendNow(1, text.subarray(1, 2), 3)).toEqual(await stream.extend(1, text.subarray(1, 2), 3))
+  expect(stream.extendNow(1, text.subarray(1, 2), 4), 'what is wrong is refused there').toBeNull()
+})

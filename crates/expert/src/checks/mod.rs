@@ -158,10 +158,14 @@ fn check_streams<N: Network>(network: N) {
         assert_eq!(snapshot.predict(&text, from), whole[from * 256..], "from {from} on");
     }
     let mut stream = Arc::clone(&snapshot).open();
+    let one = stream.work(0, 0, 1).unwrap();
+    assert!(stream.work(0, 299, 300).unwrap() > 100 * one, "a text is more work than a byte");
+    assert_eq!(stream.work(usize::MAX, 1, 1), None);
     let mut at = 0;
     for step in [1, 2, 70, 1, 5, 7, 24, 1, 1, 1, 187] {
         let leaves = stream.extend(at, &text[at..at + step], step).unwrap();
         at += step;
+        assert!(stream.work(at, 1, 1).unwrap() < 2 * one, "one more byte after {at}");
         assert_eq!(leaves, whole[(at + 1 - step) * 256..(at + 1) * 256], "up to {at}");
     }
     assert_eq!(stream.extend(100, &text[100..120], 60).unwrap(), whole[61 * 256..121 * 256]);

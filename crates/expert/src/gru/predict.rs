@@ -175,6 +175,15 @@ impl Stream for GruStream {
         Ok(leaves)
     }
 
+    fn work(&self, position: usize, added: usize, want: usize) -> Option<u64> {
+        self.snapshot.ready.get()?;
+        let width = self.snapshot.network.shape.width;
+        let end = position.checked_add(added)?;
+        let rows = end + 1 - (self.states.len() / width).min(position + 1);
+        let (state, leaf) = (3 * width * width, 256 * width);
+        (rows as u64).checked_mul(state as u64)?.checked_add((want as u64).checked_mul(leaf as u64)?)
+    }
+
     fn len(&self) -> usize {
         self.bytes.len()
     }

@@ -7,7 +7,7 @@ use super::cache::Cache;
 use super::factors::Direction;
 use super::tokens::Tokens;
 use super::window::Window;
-use super::{Transformer, blocks, rows};
+use super::{Shape, Transformer, blocks, rows};
 use crate::error::Error;
 use crate::leaf::LEAF_BYTES;
 use crate::model::{Predictor, Stream, check_extend};
@@ -137,6 +137,18 @@ impl Stream for TransformerStream {
         let mut leaves = vec![0; want * LEAF_BYTES];
         self.snapshot.run(&mut self.cache, &mut self.work, &self.bytes, from, &mut leaves);
         Ok(leaves)
+    }
+
+    fn work(&self, position: usize, added: usize, want: usize) -> Option<u64> {
+        self.snapshot.prepared.get()?;
+        let end = position.checked_add(added)?;
+        let from = (end + 1).checked_sub(want)?;
+        let rows = end + 1 - self.cache.rows.min(position + 1).min(from);
+        let network = &self.snapshot.network;
+        let Shape { width, layers, context, .. } = network.shape;
+        // Each weight once, and keys and values of what is seen.
+        let each = network.layout.parameters() + layers * 2 * width * context.min(end + 1);
+        (rows as u64).checked_mul(each as u64)
     }
 
     fn len(&self) -> usize {
