@@ -79,7 +79,13 @@ function productsTable(metrics: BenchMetricView[]): string {
 }
 
 /** Contenders as readers know them, in the order of the columns. */
-const CONTENDERS = { taumesh: 'addon', 'taumesh exact': 'addon, exact mode', numpy: 'OpenBLAS (NumPy)', torch: 'PyTorch' }
+const CONTENDERS = {
+  taumesh: 'addon',
+  'taumesh copied': 'addon, factors copied',
+  'taumesh exact': 'addon, exact mode',
+  numpy: 'OpenBLAS (NumPy)',
+  torch: 'PyTorch',
+}
 
 /** A row per contest; a contender who did not take part has no figure. */
 function rivalsTable({ results }: Pick<Comparison, 'results'>): string {

@@ -24,7 +24,7 @@ test.for(cases)('$dtype, n = $n', { timeout: 300_000 }, async ({ n, dtype }, { b
   const next = numbers(n)
   const filled = (): Int8Array => Int8Array.from({ length: n * n }, () => next(16) - 8)
   const [a, b] = [filled(), filled()]
-  const [left, right] = [stored[dtype](a), stored[dtype](b)]
+  const [left, right] = [tensor.hold(stored[dtype](a), dtype), tensor.hold(stored[dtype](b), dtype)]
   const product = async (exact: boolean): Promise<Float32Array | Int32Array> =>
     await tensor.matmul(left, right, { m: n, k: n, n, dtype, exact })
   const modes = dtype === 'int8' ? [false] : [false, true]

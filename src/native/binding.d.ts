@@ -20,6 +20,16 @@ export declare class Job {
   get total(): number
 }
 
+/** Numbers that the addon holds for products: copied once, then never changed. */
+export declare class NativeFactor {
+  /** `values` as `dtype` (`f32`, `f16`, `bf16` or `int8`) stores them. */
+  constructor(dtype: string, values: Float32Array | Uint16Array | Int8Array)
+  /** A copy of the numbers. */
+  values(): Float32Array | Uint16Array | Int8Array
+  /** Gives the memory back as soon as no product reads it any more; the factor is of no use then. */
+  release(): void
+}
+
 export declare class NativeModel {
   constructor(spec: NativeModelSpec, seed: bigint)
   get parameters(): number
@@ -323,6 +333,9 @@ export declare function tensorMatmulF16(a: Uint16Array, b: Uint16Array, product:
 
 /** C = A·B of f32. */
 export declare function tensorMatmulF32(a: Float32Array, b: Float32Array, product: NativeProduct, job: Job): Promise<Float32Array | Int32Array> | Float32Array | Int32Array
+
+/** C = A·B of factors that the addon holds, both of one dtype. */
+export declare function tensorMatmulHeld(a: NativeFactor, b: NativeFactor, product: NativeProduct, job: Job): Promise<Float32Array | Int32Array> | Float32Array | Int32Array
 
 /** C = A·B of int8, exact i32 sums. */
 export declare function tensorMatmulInt8(a: Int8Array, b: Int8Array, product: NativeProduct, job: Job): Promise<Float32Array | Int32Array> | Float32Array | Int32Array

@@ -773,8 +773,9 @@ if (
   }
 }
 
-const { Job, NativeModel, NativeStream, PowSearch, consensusEpoch, consensusWhatIf, fallbackArtefact, mixtureCheckReveal, mixtureClaims, mixtureCommit, mixtureDecode, mixtureEncode, mixtureNtdDecode, mixtureNtdEncode, mixturePaths, mixtureReport, mixtureShapley, mixtureValues, powBackends, powHeads, powRun, powSeal, powVerify, signatureDeriveHard, signatureDeriveSoft, signatureFromSecret, signatureKeyPair, signatureSign, signatureVerify, signatureVerifyBatch, tensorDevices, tensorMatmulBf16, tensorMatmulF16, tensorMatmulF32, tensorMatmulInt8 } = nativeBinding
+const { Job, NativeFactor, NativeModel, NativeStream, PowSearch, consensusEpoch, consensusWhatIf, fallbackArtefact, mixtureCheckReveal, mixtureClaims, mixtureCommit, mixtureDecode, mixtureEncode, mixtureNtdDecode, mixtureNtdEncode, mixturePaths, mixtureReport, mixtureShapley, mixtureValues, powBackends, powHeads, powRun, powSeal, powVerify, signatureDeriveHard, signatureDeriveSoft, signatureFromSecret, signatureKeyPair, signatureSign, signatureVerify, signatureVerifyBatch, tensorDevices, tensorMatmulBf16, tensorMatmulF16, tensorMatmulF32, tensorMatmulHeld, tensorMatmulInt8 } = nativeBinding
 export { Job }
+export { NativeFactor }
 export { NativeModel }
 export { NativeStream }
 export { PowSearch }
@@ -808,5 +809,6 @@ export { tensorDevices }
 export { tensorMatmulBf16 }
 export { tensorMatmulF16 }
 export { tensorMatmulF32 }
+export { tensorMatmulHeld }
 export { tensorMatmulInt8 }
 export const __napiBindingTarget = __napiLoadedBindingTarget

@@ -1,26 +1,40 @@
 /** Matrix products and devices of `crates/tensor` as `TensorCompute`. */
 import { NodeError } from '../protocol/errors.ts'
-import type { DeviceInfo, Dtype, Factors, MatmulShape, Products, TensorCompute } from '../protocol/ports/compute.ts'
+import type { DeviceInfo, Dtype, Factors, HeldFactor, MatmulShape, Products, TensorCompute } from '../protocol/ports/compute.ts'
 import { checkArray, checkFlag, checkInteger, checkObject } from './argument.ts'
 import type * as Binding from './binding.js'
 import { long, nativeError } from './errors.ts'
+import { ARRAYS, Held } from './held-factor.ts'
 
 /** The part of the addon that this facade needs. */
 export type TensorBinding = Pick<
   typeof Binding,
-  'Job' | 'tensorDevices' | 'tensorMatmulBf16' | 'tensorMatmulF16' | 'tensorMatmulF32' | 'tensorMatmulInt8'
+  | 'Job'
+  | 'NativeFactor'
+  | 'tensorDevices'
+  | 'tensorMatmulBf16'
+  | 'tensorMatmulF16'
+  | 'tensorMatmulF32'
+  | 'tensorMatmulHeld'
+  | 'tensorMatmulInt8'
 >
 
-/** How long short products may follow each other without a turn of the event loop. */
-const BREATHLESS_MS = 8
+type AnyFactor = Factors[Dtype] | HeldFactor
+type Product = Products[Dtype]
+
+/**
+ * How long short products may follow each other without a turn of the event loop. Memory of earlier ones comes back in such turns: with
+ * 8 ms it was no longer in the second cache, and products of 128 and 256 rows took a quarter and a tenth longer.
+ */
+const BREATHLESS_MS = 2
 
 /** `TensorCompute` by the addon. @throws NodeError TENSOR_SHAPE, TENSOR_DEVICE, NATIVE_ARGUMENT, NATIVE_CANCELLED */
 export function tensorCompute(binding: TensorBinding): TensorCompute {
   const kinds = {
-    f32: { array: Float32Array, matmul: binding.tensorMatmulF32 },
-    f16: { array: Uint16Array, matmul: binding.tensorMatmulF16 },
-    bf16: { array: Uint16Array, matmul: binding.tensorMatmulBf16 },
-    int8: { array: Int8Array, matmul: binding.tensorMatmulInt8 },
+    f32: binding.tensorMatmulF32,
+    f16: binding.tensorMatmulF16,
+    bf16: binding.tensorMatmulBf16,
+    int8: binding.tensorMatmulInt8,
   } as const satisfies Record<Dtype, object>
   const breath = breather()
   return {
@@ -31,20 +45,32 @@ export function tensorCompute(binding: TensorBinding): TensorCompute {
         throw nativeError(error)
       }
     },
-    async matmul<D extends Dtype = 'f32'>(a: Factors[D], b: Factors[D], shape: MatmulShape<D>, options = {}): Promise<Products[D]> {
-      const { dtype = 'f32', ...product } = checkShape(shape)
-      const { array, matmul } = kinds[dtype]
-      checkArray('a', a, array)
-      checkArray('b', b, array)
-      type Multiply = (a: Factors[D], b: Factors[D], product: Binding.NativeProduct, job: Binding.Job) => Promise<Products[D]> | Products[D]
-      const multiply = matmul as unknown as Multiply
+    hold: (values, dtype) => new Held(binding.NativeFactor, 'values', values, dtype),
+    async matmul<D extends Dtype = 'f32'>(
+      a: Factors[D] | HeldFactor<D>,
+      b: Factors[D] | HeldFactor<D>,
+      shape: MatmulShape<D>,
+      options = {},
+    ): Promise<Products[D]> {
+      const { dtype, ...product } = checkShape(shape)
       return await long(new binding.Job(), options, async (job) => {
-        const given = multiply(a, b, product, job)
+        const given = start(a, b, dtype, product, job) as Promise<Products[D]> | Products[D]
         if (given instanceof Promise) return await given
         await breath()
         return given
       })
     },
+  }
+
+  /** A product, or a promise of a longer one. */
+  function start(a: AnyFactor, b: AnyFactor, dtype: Dtype, product: Binding.NativeProduct, job: Binding.Job): Promise<Product> | Product {
+    if (a instanceof Held || b instanceof Held) {
+      const held = (name: string, factor: AnyFactor): Binding.NativeFactor => Held.native(binding.NativeFactor, name, factor, dtype)
+      return binding.tensorMatmulHeld(held('a', a), held('b', b), product, job) as Promise<Product> | Product
+    }
+    for (const [name, values] of Object.entries({ a, b })) checkArray(name, values as Factors[Dtype], ARRAYS[dtype])
+    // The table ties each dtype to its arrays, which were just checked.
+    return (kinds[dtype] as (...args: unknown[]) => Promise<Product> | Product)(a, b, product, job)
   }
 }
 
@@ -69,14 +95,13 @@ function breather(): () => Promise<void> | undefined {
 }
 
 /** The shape with its defaults. Sizes are checked natively against the data; here only that they are whole numbers. */
-function checkShape(shape: MatmulShape<Dtype>): Binding.NativeProduct & { dtype?: Dtype | undefined } {
+function checkShape(shape: MatmulShape<Dtype>): Binding.NativeProduct & { dtype: Dtype } {
   checkObject('shape', shape)
-  const { m, k, n, batch = 1, transposeA = false, transposeB = false, exact = false, threads = 0, dtype, device = 'cpu' } = shape
+  const { m, k, n, batch = 1, transposeA = false, transposeB = false, exact = false, threads = 0, dtype = 'f32', device = 'cpu' } = shape
   for (const [name, size] of Object.entries({ batch, m, k, n })) checkInteger(name, size, 0, Number.MAX_SAFE_INTEGER)
   checkInteger('threads', threads, 0, 4_096)
   for (const [name, flag] of Object.entries({ transposeA, transposeB, exact })) checkFlag(name, flag)
-  if (dtype !== undefined && !['f32', 'f16', 'bf16', 'int8'].includes(dtype))
-    throw new NodeError('NATIVE_ARGUMENT', { detail: 'dtype must be f32, f16, bf16 or int8' })
+  if (!Object.hasOwn(ARRAYS, dtype)) throw new NodeError('NATIVE_ARGUMENT', { detail: 'dtype must be f32, f16, bf16 or int8' })
   if (device !== 'cpu') throw new NodeError('TENSOR_DEVICE', { detail: `${device} is not the CPU` })
   return { m, k, n, batch, transposeA, transposeB, exact, threads, dtype }
 }

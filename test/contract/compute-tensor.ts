@@ -177,6 +177,46 @@ export function tensorComputeContract(name: string, compute: TensorCompute): voi
       await expect(compute.matmul(a, a, { ...shape, device: 'abacus:0' })).rejects.toMatchObject({ code: 'TENSOR_DEVICE' })
     })
 
+    test.each(dtypes)('%s factors that are held give the same products, whatever becomes of what they were copied from', async (dtype) => {
+      // One that is made at once, and one that other threads make.
+      for (const size of [40, 700]) {
+        const shape = { m: size, k: size, n: size, dtype }
+        const [a, b] = [factor[dtype](size * size, 5), factor[dtype](size * size, 6)]
+        const expected = await compute.matmul(a, b, shape)
+        const [left, right] = [compute.hold(a, dtype), compute.hold(b, dtype)]
+        expect(left).toMatchObject({ dtype, length: size * size })
+        expect(left.values()).toEqual(a)
+        a.fill(0)
+        left.values().fill(0)
+        expect(await compute.matmul(left, right, shape)).toEqual(expected)
+        expect(await compute.matmul(left, b, shape)).toEqual(expected)
+        const work = compute.matmul(left, right, shape)
+        left.release()
+        left.release()
+        expect(await work).toEqual(expected)
+        await expect(compute.matmul(left, right, shape)).rejects.toMatchObject({ code: 'NATIVE_ARGUMENT' })
+        expect(() => left.values()).toThrow(expect.objectContaining({ code: 'NATIVE_ARGUMENT' }))
+      }
+    })
+
+    test('what cannot be held is refused, and a held factor as another dtype', async () => {
+      const shape = { m: 2, k: 2, n: 2 }
+      const held = compute.hold(new Uint16Array(4), 'bf16')
+      await expect(compute.matmul(held, held, { ...shape, dtype: 'f16' } as never)).rejects.toMatchObject({ code: 'TENSOR_SHAPE' })
+      await expect(compute.matmul(held, held, { ...shape, n: 3, dtype: 'bf16' })).rejects.toMatchObject({ code: 'TENSOR_SHAPE' })
+      const hold = compute.hold.bind(compute) as (...args: unknown[]) => unknown
+      for (const args of [
+        [filled(4, 3), 'f16'],
+        [filled(4, 3), 'f8'],
+        [filled(4, 3), 'toString'],
+        [[1, 2], 'f32'],
+        [null, 'f32'],
+        [new Float32Array(new SharedArrayBuffer(16)), 'f32'],
+      ])
+        expect(() => hold(...args), JSON.stringify(args)).toThrow(expect.objectContaining({ code: 'NATIVE_ARGUMENT' }))
+      expect(() => hold(new Int8Array(2 ** 26 + 1), 'int8')).toThrow(expect.objectContaining({ code: 'TENSOR_SHAPE' }))
+    })
+
     test('an abort ends a product, before it begins or in the middle', async () => {
       const a = filled(256 * 256, 4)
       const shape = { m: 256, k: 256, n: 256 }

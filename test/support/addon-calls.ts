@@ -66,6 +66,7 @@ export function addonCalls(): Record<string, () => unknown> {
   }
   const short = b.mixtureNtdEncode(leaves, 0.9, 8)
   const signed = b.signatureSign(1, pair.secret, span)
+  const factor = new b.NativeFactor('f32', new Float32Array(20))
   const order = new b.NativeModel({ kind: 'order', order: 3, matching: true }, 1n)
   const gru = new b.NativeModel({ kind: 'gru', embedding: 16, width: 16, context: 16 }, 1n)
   const ready = Promise.all([order.setText(text), gru.setText(text)])
@@ -75,6 +76,9 @@ export function addonCalls(): Record<string, () => unknown> {
   const seals = new b.PowSearch(key, key, task)
   return {
     Job: () => new b.Job().cancel(),
+    NativeFactor: () => new b.NativeFactor('int8', new Int8Array(15)).release(),
+    'NativeFactor.values': () => factor.values(),
+    'NativeFactor.release': () => new b.NativeFactor('f32', new Float32Array(15)).release(),
     NativeModel: () => new b.NativeModel({ kind: 'order', order: 2, matching: false }, 1n).parameters,
     'NativeModel.setText': () => order.setText(text),
     'NativeModel.predict': () => kept((job) => order.predict([span], [3], job)),
@@ -119,6 +123,7 @@ export function addonCalls(): Record<string, () => unknown> {
     tensorMatmulBf16: () => kept((job) => b.tensorMatmulBf16(new Uint16Array(15), new Uint16Array(20), product, job)),
     tensorMatmulF16: () => kept((job) => b.tensorMatmulF16(new Uint16Array(15), new Uint16Array(20), product, job)),
     tensorMatmulF32: () => kept((job) => b.tensorMatmulF32(new Float32Array(15), new Float32Array(20), product, job)),
+    tensorMatmulHeld: () => kept((job) => b.tensorMatmulHeld(factor, factor, { ...product, m: 4, transposeA: true }, job)),
     tensorMatmulInt8: () => kept((job) => b.tensorMatmulInt8(new Int8Array(15), new Int8Array(20), product, job)),
   }
 }

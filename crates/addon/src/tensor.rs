@@ -3,10 +3,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
 
-use napi::bindgen_prelude::{Either, Either3, Env, Float32Array, Int8Array, Int32Array, Object, Result, Uint16Array};
+use napi::bindgen_prelude::{
+    Either, Either3, Env, Float32Array, Int8Array, Int32Array, Object, ObjectFinalize, Result, Uint16Array,
+};
 use napi_derive::napi;
 use tensor::devices::devices;
 use tensor::error::Error as TensorError;
+use tensor::held::{Held, Numbers};
 use tensor::mode::Mode;
 use tensor::product::{Control, Factors, Multiplication, Product};
 use tensor::results::keep;
@@ -129,9 +132,8 @@ fn wholes(mut c: Vec<i32>) -> Int32Array {
     unsafe { Int32Array::with_external_data(place, length, move |_, _| keep(Product::I32(c))) }
 }
 
-/// A longer product's factors are packed here, while the JavaScript thread waits: the one pass over them that any copy would
-/// take, and later changes of the caller's memory change nothing.
-fn matmul<'env>(env: &'env Env, factors: &Factors, product: &NativeProduct, job: &Job) -> Result<Answer<'env>> {
+/// Sizes, mode and number of threads as the crate has them.
+fn sizes(product: &NativeProduct) -> std::result::Result<(Shape, Mode, usize), Failure> {
     let size = |value: i64| usize::try_from(value).map_err(|_| Failure::new("TENSOR_SHAPE", "a size is negative"));
     let shape = Shape {
         batch: size(product.batch)?,
@@ -142,8 +144,45 @@ fn matmul<'env>(env: &'env Env, factors: &Factors, product: &NativeProduct, job:
         transpose_b: product.transpose_b,
     };
     let mode = if product.exact { Mode::Exact } else { Mode::Fast };
-    let cores = || thread::available_parallelism().map_or(1, usize::from);
-    let threads = if product.threads == 0 { cores() } else { product.threads as usize };
+    Ok((shape, mode, if product.threads == 0 { cores() } else { product.threads as usize }))
+}
+
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// A short product is made at once; the factors of a longer one are copied here, while the JavaScript thread waits, so that
+/// later changes of the caller's memory change nothing.
+fn matmul<'env>(env: &'env Env, factors: &Factors, product: &NativeProduct, job: &Job) -> Result<Answer<'env>> {
+    multiply(env, factors, product, job, |threads| {
+        let (a, b) = Held::both(factors, threads)?;
+        Ok((Arc::new(a), Arc::new(b)))
+    })
+}
+
+/// C = A·B of factors that the addon holds, both of one dtype.
+#[napi(catch_unwind, ts_return_type = "Promise<Float32Array | Int32Array> | Float32Array | Int32Array")]
+pub fn tensor_matmul_held<'env>(
+    env: &'env Env,
+    a: &NativeFactor,
+    b: &NativeFactor,
+    product: NativeProduct,
+    job: &Job,
+) -> Result<Answer<'env>> {
+    let (a, b) = (a.held()?, b.held()?);
+    let factors = Held::factors(a, b).map_err(Failure::from)?;
+    multiply(env, &factors, &product, job, |_| Ok((Arc::clone(a), Arc::clone(b))))
+}
+
+/// A product of checked sizes: at once where it is short, else on other threads, of what `hold` gives.
+fn multiply<'env>(
+    env: &'env Env,
+    factors: &Factors,
+    product: &NativeProduct,
+    job: &Job,
+    hold: impl FnOnce(usize) -> std::result::Result<(Arc<Held>, Arc<Held>), TensorError>,
+) -> Result<Answer<'env>> {
+    let (shape, mode, threads) = sizes(product)?;
     let multiplication = Multiplication::new(shape, factors, mode, threads).map_err(Failure::from)?;
     let shared = Arc::clone(&job.shared);
     shared.total.store(shape.work(), Ordering::Relaxed);
@@ -154,13 +193,72 @@ fn matmul<'env>(env: &'env Env, factors: &Factors, product: &NativeProduct, job:
             Product::I32(c) => Either3::C(wholes(c)),
         });
     }
-    let prepared = multiplication.prepare();
+    let (a, b) = hold(threads).map_err(Failure::from)?;
     let work = promise(env, Lane::High, move || {
         let control = Control { cancelled: &shared.cancelled, done: &shared.done };
-        Ok(match prepared.run(&control)? {
+        let factors = Held::factors(&a, &b)?;
+        Ok(match Multiplication::new(shape, &factors, mode, threads)?.run(&control)? {
             Product::F32(c) => Either::A(floats(c)),
             Product::I32(c) => Either::B(wholes(c)),
         })
     })?;
     Ok(Either3::A(work))
+}
+
+/// Numbers that the addon holds for products: copied once, then never changed.
+#[napi(custom_finalize)]
+pub struct NativeFactor {
+    held: Option<Arc<Held>>,
+    /// What JavaScript's collector was told of.
+    bytes: i64,
+}
+
+#[napi]
+impl NativeFactor {
+    /// `values` as `dtype` (`f32`, `f16`, `bf16` or `int8`) stores them.
+    #[napi(constructor, catch_unwind)]
+    pub fn new(env: Env, dtype: String, values: Either3<Float32Array, Uint16Array, Int8Array>) -> Result<Self> {
+        let threads = cores();
+        let held = match (dtype.as_str(), &values) {
+            ("f32", Either3::A(values)) => Numbers::new(values, threads).map(Held::F32),
+            ("f16", Either3::B(values)) => Numbers::new(values, threads).map(Held::F16),
+            ("bf16", Either3::B(values)) => Numbers::new(values, threads).map(Held::Bf16),
+            ("int8", Either3::C(values)) => Numbers::new(values, threads).map(Held::Int8),
+            _ => {
+                return Err(Failure::new("NATIVE_ARGUMENT", "these numbers are not stored as any such dtype is").into());
+            }
+        };
+        let held = Arc::new(held.map_err(Failure::from)?);
+        let bytes = held.bytes() as i64;
+        env.adjust_external_memory(bytes)?;
+        Ok(Self { held: Some(held), bytes })
+    }
+
+    /// A copy of the numbers.
+    #[napi(catch_unwind)]
+    pub fn values(&self) -> Result<Either3<Float32Array, Uint16Array, Int8Array>> {
+        Ok(match &**self.held()? {
+            Held::F32(numbers) => Either3::A(Float32Array::with_data_copied(numbers.as_slice())),
+            Held::F16(numbers) | Held::Bf16(numbers) => Either3::B(Uint16Array::with_data_copied(numbers.as_slice())),
+            Held::Int8(numbers) => Either3::C(Int8Array::with_data_copied(numbers.as_slice())),
+        })
+    }
+
+    /// Gives the memory back as soon as no product reads it any more; the factor is of no use then.
+    #[napi(catch_unwind)]
+    pub fn release(&mut self, env: Env) -> Result<()> {
+        self.held = None;
+        env.adjust_external_memory(-std::mem::take(&mut self.bytes))?;
+        Ok(())
+    }
+
+    fn held(&self) -> std::result::Result<&Arc<Held>, Failure> {
+        self.held.as_ref().ok_or_else(|| Failure::new("NATIVE_ARGUMENT", "the factor was released"))
+    }
+}
+
+impl ObjectFinalize for NativeFactor {
+    fn finalize(mut self, env: Env) -> Result<()> {
+        self.release(env)
+    }
 }

@@ -1,38 +1,16 @@
-//! Rates of products on this machine: `cargo run --release -p tensor --example rate -- [threads [n...]]`. The clock is calibrated
-//! in the same run by a chain of dependent additions, one a cycle.
+//! Rates of products on this machine, the medians of several: `cargo run --release -p tensor --example rate -- [threads [n...]]`.
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Instant;
 
 use tensor::error::Error;
 use tensor::mode::Mode;
 use tensor::product::{Control, Factors, Multiplication, backends};
+use tensor::results::keep;
 use tensor::shape::Shape;
-
-fn best(times: usize, mut work: impl FnMut()) -> f64 {
-    (0..times)
-        .map(|_| {
-            let start = Instant::now();
-            work();
-            start.elapsed().as_secs_f64()
-        })
-        .fold(f64::INFINITY, f64::min)
-}
-
-fn clock() -> f64 {
-    const STEPS: u64 = 50_000_000;
-    let seconds = best(3, || {
-        let mut sum = 0_u64;
-        for step in 0..STEPS {
-            sum = std::hint::black_box(sum + step);
-        }
-        std::hint::black_box(sum);
-    });
-    STEPS as f64 / seconds
-}
 
 fn main() -> Result<(), Error> {
     let threads = std::env::args().nth(1).and_then(|word| word.parse().ok()).unwrap_or(1);
-    println!("threads {threads}, chain {:.2} G/s", clock() / 1e9);
+    println!("threads {threads}");
     let sizes: Vec<usize> = std::env::args().skip(2).filter_map(|word| word.parse().ok()).collect();
     for n in if sizes.is_empty() { vec![256, 512, 1024, 2048] } else { sizes } {
         let floats: Vec<f32> = (0..n * n).map(|i| ((i * 37 % 1009) as f32 - 504.0) / 504.0).collect();
@@ -55,20 +33,24 @@ fn main() -> Result<(), Error> {
                     }
                     let (never, done) = (AtomicBool::new(false), AtomicU64::new(0));
                     let control = Control { cancelled: &never, done: &done };
-                    let pack = |a, b| {
-                        Multiplication::on(Some(backend), shape(a, b), &factors, mode, threads)
-                            .map(|product| product.prepare())
+                    let seconds = |a, b| {
+                        let product = Multiplication::on(Some(backend), shape(a, b), &factors, mode, threads)?;
+                        let mut runs: Vec<f64> = (0..times)
+                            .map(|_| {
+                                let start = Instant::now();
+                                keep(product.run(&control)?);
+                                Ok(start.elapsed().as_secs_f64())
+                            })
+                            .collect::<Result<_, Error>>()?;
+                        runs.sort_by(f64::total_cmp);
+                        Ok(runs[runs.len() / 2])
                     };
-                    let packing = [(false, false), (true, false), (false, true)]
-                        .map(|(a, b)| format!("{:.1}", best(times, || drop(pack(a, b))) * 1e6));
-                    let prepared = pack(false, false)?;
-                    let seconds = best(times, || drop(prepared.run(&control)));
-                    let all = best(times, || drop(pack(false, false).map(|prepared| prepared.run(&control))));
+                    let rates = [(false, false), (true, false), (false, true)]
+                        .map(|(a, b)| seconds(a, b).map(|seconds| work / seconds / 1e9));
+                    let [plain, left, right] = rates;
                     println!(
-                        "n {n:5} {name:5} {mode:?} {backend:12} {:8.1} GFLOP/s, with packing {:8.1}; packing of AB, A'B and AB' {} us",
-                        work / seconds / 1e9,
-                        work / all / 1e9,
-                        packing.join(", "),
+                        "n {n:5} {name:5} {mode:?} {backend:12} AB {:7.1}, A'B {:7.1}, AB' {:7.1} GFLOP/s",
+                        plain?, left?, right?,
                     );
                 }
             }

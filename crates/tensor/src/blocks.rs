@@ -4,10 +4,8 @@
 use std::ops::Range;
 
 use crate::pack::Layout;
-use crate::tile::{Kernel, Order, Tile};
+use crate::tile::{Kernel, Tile};
 
-/// Words of k that one pass goes through at most: twelve rows of them are 24 KiB.
-const DEPTH: usize = 512;
 /// Words of the right panels that are gone through again and again: 256 KiB.
 const BAND: usize = 1 << 16;
 
@@ -16,17 +14,19 @@ const BAND: usize = 1 << 16;
 pub(crate) struct Panels<'a> {
     pub words: &'a [u32],
     pub layout: Layout,
+    /// The panel that the words begin with.
+    pub first: usize,
     /// Where the factor is not packed: from the words of one k to those of the next.
     pub stride: Option<usize>,
 }
 
 impl<'a> Panels<'a> {
-    /// The words of a panel from one of k on, how many each has, and how far apart they are.
-    fn part(&self, panel: usize, k: usize) -> (&'a [u32], usize, usize) {
+    /// The words of a panel, how many there are for each word of k, and how far apart they are.
+    fn panel(&self, panel: usize) -> (&'a [u32], usize, usize) {
         let width = self.layout.width(panel);
         match self.stride {
-            None => (&self.words[self.layout.start(panel) + k * width..], width, width),
-            Some(stride) => (&self.words[panel * self.layout.full + k * stride..], width, stride),
+            None => (&self.words[self.layout.start(panel) - self.layout.start(self.first)..], width, width),
+            Some(stride) => (&self.words[panel * self.layout.full..], width, stride),
         }
     }
 }
@@ -50,8 +50,8 @@ unsafe impl<S: Send> Send for Target<S> {}
 // SAFETY: as above.
 unsafe impl<S: Send> Sync for Target<S> {}
 
-/// Multiplies some panels of both factors. `starts` has the bits of what each row's sums begin with, or is empty. `go_on` is told the
-/// multiply-adds done since it was asked last, and answers whether to continue.
+/// Multiplies some panels of both factors. `starts` has the bits of what each row's sums begin with, or is empty; `add` adds
+/// to what is there. `go_on` is told the multiply-adds done since it was asked last, and answers whether to continue.
 ///
 /// # Safety
 /// This CPU has the kernel's unit; the rows and columns of `target` that these panels stand for may be written, by nobody
@@ -60,53 +60,50 @@ pub(crate) unsafe fn multiply<K: Kernel>(
     (left, right): (Panels, Panels),
     (rows, columns): (Range<usize>, Range<usize>),
     starts: &[u32],
+    add: bool,
     target: Target<K::Sum>,
     go_on: impl Fn(usize) -> bool,
 ) {
     let words = left.layout.words;
-    let depth = if K::ORDER == Order::Straight { words.div_ceil(words.div_ceil(DEPTH).max(1)) } else { words }.max(1);
-    let band = (BAND / (depth * right.layout.full)).max(1);
-    for k in (0..words).step_by(depth) {
-        let k = k..words.min(k + depth);
-        for first in columns.clone().step_by(band) {
-            let panels = first..columns.end.min(first + band);
-            for row in rows.clone() {
-                let (left_words, height, _) = left.part(row, k.start);
-                let top = row * left.layout.full;
-                let count = height.min(left.layout.lines - top);
-                let mut start = [0; 16];
-                let begins = if k.start == 0 && !starts.is_empty() {
-                    start[..count].copy_from_slice(&starts[top..][..count]);
-                    &start[..]
-                } else {
-                    &[]
+    let band = (BAND / (words.max(1) * right.layout.full)).max(1);
+    for first in columns.clone().step_by(band) {
+        let panels = first..columns.end.min(first + band);
+        for row in rows.clone() {
+            let (left_words, height, _) = left.panel(row);
+            let top = row * left.layout.full;
+            let count = height.min(left.layout.lines - top);
+            let mut start = [0; 16];
+            let begins = if starts.is_empty() {
+                &[]
+            } else {
+                start[..count].copy_from_slice(&starts[top - rows.start * left.layout.full..][..count]);
+                &start[..]
+            };
+            let mut width_done = 0;
+            for column in panels.clone() {
+                let (right_words, width, right_stride) = right.panel(column);
+                let side = column * right.layout.full;
+                let tile = Tile {
+                    left: left_words,
+                    right: right_words,
+                    right_stride,
+                    words,
+                    height,
+                    vectors: width / K::LANES,
+                    start: begins,
+                    // SAFETY: within the part of the target that the caller gave.
+                    c: unsafe { target.c.add(top * target.stride + side) },
+                    stride: target.stride,
+                    rows: count,
+                    columns: width.min(right.layout.lines - side),
+                    add,
                 };
-                let mut width_done = 0;
-                for column in panels.clone() {
-                    let (right_words, width, right_stride) = right.part(column, k.start);
-                    let side = column * right.layout.full;
-                    let tile = Tile {
-                        left: left_words,
-                        right: right_words,
-                        right_stride,
-                        words: k.len(),
-                        height,
-                        vectors: width / K::LANES,
-                        start: begins,
-                        // SAFETY: within the part of the target that the caller gave.
-                        c: unsafe { target.c.add(top * target.stride + side) },
-                        stride: target.stride,
-                        rows: count,
-                        columns: width.min(right.layout.lines - side),
-                        add: k.start > 0,
-                    };
-                    // SAFETY: the unit is there and the part may be written, says the caller.
-                    unsafe { K::tile(&tile) };
-                    width_done += tile.columns;
-                }
-                if !go_on(count * width_done * k.len()) {
-                    return;
-                }
+                // SAFETY: the unit is there and the part may be written, says the caller.
+                unsafe { K::tile(&tile) };
+                width_done += tile.columns;
+            }
+            if !go_on(count * width_done * words) {
+                return;
             }
         }
     }

@@ -3,71 +3,62 @@
 use std::sync::atomic::Ordering;
 
 use crate::blocks::Target;
-use crate::error::Error;
 use crate::format::{Format, Number};
-use crate::product::{Control, Product, Work};
+use crate::product::{Control, Product};
 use crate::shape::Shape;
 use crate::share::share;
 use crate::tile::{Kernel, Order, SUMS};
+use crate::view::View;
 
 type Stored<K> = <<K as Kernel>::Left as Format>::Stored;
 
-pub(crate) struct Direct<K: Kernel> {
+/// All elements, a row of C at a time on each thread; none any more once it is cancelled.
+pub(crate) fn product<K: Kernel>(
     shape: Shape,
-    a: Vec<Stored<K>>,
-    b: Vec<Stored<K>>,
-}
-
-impl<K: Kernel> Direct<K> {
-    pub(crate) fn new(shape: Shape, a: &[Stored<K>], b: &[Stored<K>]) -> Self {
-        Self { shape, a: a.to_vec(), b: b.to_vec() }
-    }
-
-    /// One row of C.
-    fn row(&self, index: usize, row: usize, out: &mut [K::Sum]) {
-        let (a, b) = (self.shape.left(&self.a, index), self.shape.right(&self.b, index));
-        let a = &a.data[row * a.row_stride..];
-        let (step, stride) = (self.shape.left(&self.a, index).column_stride, b.row_stride);
-        for (column, out) in out.iter_mut().enumerate() {
-            let b = &b.data[column * b.column_stride..];
-            let factor = |k: usize| (K::Left::number(a[k * step]), K::Left::number(b[k * stride]));
-            *out = if K::ORDER == Order::Straight {
-                (0..self.shape.k).fold(K::Sum::default(), |sum, k| {
-                    let (x, y) = factor(k);
-                    sum.plus_product(x, y)
-                })
-            } else {
-                let mut sums = [K::Sum::default(); SUMS];
-                for k in 0..self.shape.k {
-                    let (x, y) = factor(k);
-                    sums[k % SUMS] = sums[k % SUMS].plus_product(x, y);
-                }
-                for half in [8, 4, 2, 1] {
-                    for sum in 0..half {
-                        sums[sum] = sums[sum].plus(sums[sum + half]);
-                    }
-                }
-                sums[0]
-            };
+    a: &[Stored<K>],
+    b: &[Stored<K>],
+    threads: usize,
+    control: &Control,
+) -> Product {
+    let Shape { batch, m, k, n, .. } = shape;
+    let mut c = vec![K::Sum::default(); batch * m * n];
+    let target = Target { c: c.as_mut_ptr(), stride: n };
+    let one = |index: usize| {
+        if control.cancelled.load(Ordering::Relaxed) {
+            return;
         }
-    }
+        // SAFETY: row `index` of batch·m rows lies within `c`, and each is given to one thread.
+        let out = unsafe { std::slice::from_raw_parts_mut(target.at(index * n), n) };
+        row::<K>((shape.left(a, index / m), index % m), shape.right(b, index / m), out);
+        control.done.fetch_add((n * k) as u64, Ordering::Relaxed);
+    };
+    share(batch * m, threads, &one);
+    K::Sum::product(c)
 }
 
-impl<K: Kernel> Work for Direct<K> {
-    fn run(&self, threads: usize, control: &Control) -> Result<Product, Error> {
-        let Shape { batch, m, k, n, .. } = self.shape;
-        let mut c = vec![K::Sum::default(); batch * m * n];
-        let target = Target { c: c.as_mut_ptr(), stride: n };
-        let row = |row: usize| {
-            if control.cancelled.load(Ordering::Relaxed) {
-                return;
+/// One row of C.
+fn row<K: Kernel>((a, row): (View<Stored<K>>, usize), b: View<Stored<K>>, out: &mut [K::Sum]) {
+    let x = &a.data[row * a.row_stride..];
+    for (column, out) in out.iter_mut().enumerate() {
+        let y = &b.data[column * b.column_stride..];
+        let factor = |k: usize| (K::Left::number(x[k * a.column_stride]), K::Left::number(y[k * b.row_stride]));
+        *out = if K::ORDER == Order::Straight {
+            (0..a.columns).fold(K::Sum::default(), |sum, k| {
+                let (x, y) = factor(k);
+                sum.plus_product(x, y)
+            })
+        } else {
+            let mut sums = [K::Sum::default(); SUMS];
+            for k in 0..a.columns {
+                let (x, y) = factor(k);
+                sums[k % SUMS] = sums[k % SUMS].plus_product(x, y);
             }
-            // SAFETY: row `row` of batch·m rows lies within `c`, and each is given to one thread.
-            let out = unsafe { std::slice::from_raw_parts_mut(target.at(row * n), n) };
-            self.row(row / m, row % m, out);
-            control.done.fetch_add((n * k) as u64, Ordering::Relaxed);
+            for half in [8, 4, 2, 1] {
+                for sum in 0..half {
+                    sums[sum] = sums[sum].plus(sums[sum + half]);
+                }
+            }
+            sums[0]
         };
-        share(batch * m, threads, &row);
-        Ok(K::Sum::product(c))
     }
 }

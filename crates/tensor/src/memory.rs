@@ -1,17 +1,12 @@
-//! Memory for packed factors, used again: fresh pages of the system cost more than packing into them.
+//! Memory for factors, packed or copied: on cache lines, in large pages, used again.
 #![allow(unsafe_code)] // one system call, and memory that several threads fill
 use std::ops::Range;
 use std::slice;
-use std::sync::{Mutex, PoisonError};
 
-/// Buffers kept for later: the two factors of one product.
-const KEPT: usize = 2;
-/// Words of a buffer that is worth keeping, at most: 24 MiB.
-const KEPT_WORDS_MAX: usize = 6 << 20;
+use crate::results::{give_back, piece};
+
 /// Words of a cache line, on which every buffer begins.
 const LINE: usize = 16;
-
-static FREE: Mutex<Vec<Vec<u32>>> = Mutex::new(Vec::new());
 
 /// Words that begin on a cache line; what they hold at first is any number. Threads fill parts of them before all are read.
 pub(crate) struct Words {
@@ -20,7 +15,7 @@ pub(crate) struct Words {
     length: usize,
 }
 
-// SAFETY: `start` points into the memory that goes along; what threads do with it is the promise of `part` and `all`.
+// SAFETY: `start` points into the memory that goes along; what threads do with it is the promise of `part` and `read`.
 unsafe impl Send for Words {}
 // SAFETY: as above.
 unsafe impl Sync for Words {}
@@ -31,11 +26,7 @@ impl Words {
             let mut memory = Vec::new();
             return Self { start: memory.as_mut_ptr(), memory, length };
         }
-        let mut memory = FREE.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
-        if memory.capacity() < length + LINE {
-            memory = Vec::with_capacity(length + LINE);
-            in_large_pages(memory.as_mut_ptr().cast(), memory.capacity() * size_of::<u32>());
-        }
+        let mut memory = piece(length + LINE);
         if memory.len() < length + LINE {
             memory.resize(length + LINE, 0);
         }
@@ -59,13 +50,14 @@ impl Words {
         unsafe { slice::from_raw_parts_mut(self.start.wrapping_add(place.start), place.len()) }
     }
 
-    /// All of the words.
+    /// Some of the words, to be read.
     ///
     /// # Safety
-    /// No part is filled at the same time.
-    pub(crate) unsafe fn all(&self) -> &[u32] {
-        // SAFETY: within the memory, whose words were all written once, and nobody writes, says the caller.
-        unsafe { slice::from_raw_parts(self.start, self.length) }
+    /// Nobody fills them at the same time.
+    pub(crate) unsafe fn read(&self, place: Range<usize>) -> &[u32] {
+        assert!(place.start <= place.end && place.end <= self.length);
+        // SAFETY: within the memory (asserted), whose words were all written once, and nobody writes, says the caller.
+        unsafe { slice::from_raw_parts(self.start.wrapping_add(place.start), place.len()) }
     }
 }
 
@@ -88,12 +80,7 @@ pub(crate) fn in_large_pages(start: *mut u8, length: usize) {
 
 impl Drop for Words {
     fn drop(&mut self) {
-        if (1..=KEPT_WORDS_MAX).contains(&self.memory.capacity()) {
-            let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
-            if free.len() < KEPT {
-                free.push(std::mem::take(&mut self.memory));
-            }
-        }
+        give_back(std::mem::take(&mut self.memory));
     }
 }
 
@@ -109,10 +96,10 @@ mod tests {
         let all = unsafe {
             words.part(0..400).fill(1);
             words.part(400..1_000).fill(2);
-            words.all()
+            words.read(0..1_000)
         };
         assert!(all.iter().enumerate().all(|(at, &word)| word == if at < 400 { 1 } else { 2 }));
-        assert_eq!(all.len(), words.len());
+        assert_eq!(words.len(), 1_000);
         // SAFETY: refused.
         let beyond = std::panic::catch_unwind(|| unsafe { words.part(999..1_001).len() });
         assert!(beyond.is_err());

@@ -1,5 +1,4 @@
-//! Whole products of every dtype: checked, then multiplied on all threads while the caller waits, or out of a copy of the
-//! factors later. An element has the same bits for any number of threads, since k is cut and summed alike wherever the
+//! Whole products of every dtype: checked, then multiplied on all threads while the caller waits. An element has the same bits for any number of threads, since k is cut and summed alike wherever the
 //! element lies.
 //!
 //! Tolerances against binary64 (tested for every kernel, transposition and batch). The bound holds for any factors, S being
@@ -13,14 +12,15 @@
 //! | int8 | i32 | 0 | k is at most 131,071, so no sum leaves i32 |
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use crate::direct::Direct;
+use crate::direct;
 use crate::error::Error;
 use crate::format::{BrainWide, Format, HalfWide, Single};
 use crate::mode::Mode;
-use crate::packed::{Packed, Plan};
+use crate::plan::Plan;
 use crate::portable;
 use crate::shape::Shape;
 use crate::tile::Kernel;
+use crate::tiled;
 #[cfg(target_arch = "x86_64")]
 use crate::{avx2, avx512};
 
@@ -54,14 +54,7 @@ pub struct Control<'a> {
 /// A product to be computed out of the caller's memory.
 trait Task {
     /// Whether tiles do it.
-    fn is_packed(&self) -> bool;
-    fn run(&self, threads: usize, control: &Control) -> Result<Product, Error>;
-    /// The same without the caller's memory.
-    fn copied(&self, threads: usize) -> Box<dyn Work>;
-}
-
-/// A product to be computed out of memory of its own.
-pub(crate) trait Work: Send + Sync {
+    fn is_tiled(&self) -> bool;
     fn run(&self, threads: usize, control: &Control) -> Result<Product, Error>;
 }
 
@@ -139,16 +132,11 @@ pub fn backends(factors: &Factors, mode: Mode) -> Vec<&'static str> {
 
 /// A product whose shape was checked.
 pub struct Multiplication<'a> {
-    size: Size,
-    task: Option<Box<dyn Task + 'a>>,
-}
-
-/// What a product is, apart from its factors.
-#[derive(Clone, Copy)]
-struct Size {
     shape: Shape,
     threads: usize,
+    /// Whether the sums are whole numbers.
     whole: bool,
+    task: Option<Box<dyn Task + 'a>>,
 }
 
 impl<'a> Multiplication<'a> {
@@ -177,47 +165,22 @@ impl<'a> Multiplication<'a> {
             }
             (Factors::Int8(a, b), _) => choose(backend, INT8, shape, a, b),
         }?;
-        Ok(Self { size: Size { shape, threads, whole: matches!(factors, Factors::Int8(..)) }, task })
+        Ok(Self { shape, threads, whole: matches!(factors, Factors::Int8(..)), task })
     }
 
     /// Whether `run` takes a few milliseconds at most, on one thread of any CPU: less than handing it over may cost.
     pub fn is_short(&self) -> bool {
-        let Shape { batch, m, k, n, .. } = self.size.shape;
-        let packed = self.task.as_ref().is_none_or(|task| task.is_packed());
-        let most = if packed { SHORT_WORK_MAX } else { SHORT_WORK_MAX / 32 };
-        self.size.shape.work() <= most && batch * (m * k + k * n + m * n) <= SHORT_ELEMENTS_MAX
+        let Shape { batch, m, k, n, .. } = self.shape;
+        let tiled = self.task.as_ref().is_none_or(|task| task.is_tiled());
+        let most = if tiled { SHORT_WORK_MAX } else { SHORT_WORK_MAX / 32 };
+        self.shape.work() <= most && batch * (m * k + k * n + m * n) <= SHORT_ELEMENTS_MAX
     }
 
-    /// Multiplies while the caller, whose memory is read, waits.
+    /// Multiplies while the caller, whose memory is read, waits. The product is zeros where there was nothing to multiply.
     pub fn run(&self, control: &Control) -> Result<Product, Error> {
-        self.size.finish(control, self.task.as_ref().map(|task| task.run(self.size.threads, control)))
-    }
-
-    /// Copies the factors, in the form that the kernel wants.
-    pub fn prepare(&self) -> Prepared {
-        Prepared { size: self.size, work: self.task.as_ref().map(|task| task.copied(self.size.threads)) }
-    }
-}
-
-/// A product whose factors were copied; dropping it frees them.
-pub struct Prepared {
-    size: Size,
-    work: Option<Box<dyn Work>>,
-}
-
-impl Prepared {
-    /// Multiplies, as `Multiplication::run`.
-    pub fn run(&self, control: &Control) -> Result<Product, Error> {
-        self.size.finish(control, self.work.as_ref().map(|work| work.run(self.size.threads, control)))
-    }
-}
-
-impl Size {
-    /// The product: zeros where there was nothing to multiply.
-    fn finish(&self, control: &Control, product: Option<Result<Product, Error>>) -> Result<Product, Error> {
         let Shape { batch, m, n, .. } = self.shape;
-        let product = match product {
-            Some(product) => product?,
+        let product = match &self.task {
+            Some(task) => task.run(self.threads, control)?,
             None if self.whole => Product::I32(vec![0; batch * m * n]),
             None => Product::F32(vec![0.0; batch * m * n]),
         };
@@ -261,23 +224,15 @@ fn given<'a, K: Kernel>(
 }
 
 impl<K: Kernel> Task for Given<'_, K> {
-    fn is_packed(&self) -> bool {
+    fn is_tiled(&self) -> bool {
         self.plan.pays()
     }
 
-    fn copied(&self, threads: usize) -> Box<dyn Work> {
-        if self.is_packed() {
-            Box::new(Packed::<K>::new(self.plan, self.a, self.b, threads))
-        } else {
-            Box::new(Direct::<K>::new(self.shape, self.a, self.b))
-        }
-    }
-
     fn run(&self, threads: usize, control: &Control) -> Result<Product, Error> {
-        if self.is_packed() {
-            Packed::<K>::at_once(self.plan, self.a, self.b, threads, control)
+        if self.is_tiled() {
+            tiled::product::<K>(self.plan, self.a, self.b, threads, control)
         } else {
-            Direct::<K>::new(self.shape, self.a, self.b).run(threads, control)
+            Ok(direct::product::<K>(self.shape, self.a, self.b, threads, control))
         }
     }
 }

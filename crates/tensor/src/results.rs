@@ -1,5 +1,5 @@
-//! Memory of products, used again once their owner is done with it: in fresh memory the system gives each page at its first
-//! write, which costs a short product a third of its time.
+//! Memory of products and factors, used again once their owner is done with it: in fresh memory the system gives each page at
+//! its first write, which costs a short product a third of its time.
 #![allow(unsafe_code)] // one memory serves both types of sums
 use std::collections::VecDeque;
 use std::mem::ManuallyDrop;
@@ -10,10 +10,10 @@ use crate::product::Product;
 
 /// Elements below which memory is neither kept nor looked for: the system's allocator has such pieces at hand.
 const WORTH: usize = 1 << 12;
-/// Elements kept at most, of all products together: 96 MiB. V8 lets about 64 MiB go at a time.
+/// Elements kept at most, all together: 96 MiB. V8 lets about 64 MiB go at a time.
 const KEPT_MAX: usize = 24 << 20;
 
-/// Memory without elements, the longest unused first.
+/// Memory whose elements nobody reads, the longest unused first.
 static FREE: Mutex<Kept> = Mutex::new(Kept { pieces: VecDeque::new(), elements: 0 });
 
 struct Kept {
@@ -51,36 +51,45 @@ impl Word for u32 {}
 impl Word for f32 {}
 impl Word for i32 {}
 
-/// An empty vector with room for so many sums; what lies there is of any earlier product, and is to be overwritten.
-pub(crate) fn room<S: Word>(length: usize) -> Vec<S> {
+/// Memory for so many words; those that it begins with, its elements, are of any earlier owner.
+pub(crate) fn piece(length: usize) -> Vec<u32> {
     let kept = if length < WORTH { None } else { FREE.lock().unwrap_or_else(PoisonError::into_inner).take(length) };
-    if let Some(piece) = kept {
-        return alike(piece);
-    }
-    let mut fresh = Vec::<S>::with_capacity(length);
-    in_large_pages(fresh.as_mut_ptr().cast(), length * size_of::<S>());
-    fresh
+    kept.unwrap_or_else(|| {
+        let mut fresh = Vec::<u32>::with_capacity(length);
+        in_large_pages(fresh.as_mut_ptr().cast(), length * size_of::<u32>());
+        fresh
+    })
 }
 
-/// Keeps the memory of a product that nobody reads any more, for later ones.
-pub fn keep(product: Product) {
-    let mut piece = match product {
-        Product::F32(sums) => alike(sums),
-        Product::I32(sums) => alike(sums),
-    };
-    piece.clear();
+/// Keeps memory that nobody reads any more.
+pub(crate) fn give_back(piece: Vec<u32>) {
     if piece.capacity() >= WORTH {
         drop(FREE.lock().unwrap_or_else(PoisonError::into_inner).keep(piece));
     }
 }
 
-/// The same memory for other words, without its elements.
+/// An empty vector with room for so many sums; what lies there is of any earlier owner, and is to be overwritten.
+pub(crate) fn room<S: Word>(length: usize) -> Vec<S> {
+    let mut room = alike(piece(length));
+    room.clear();
+    room
+}
+
+/// Keeps the memory of a product that nobody reads any more, for later ones.
+pub fn keep(product: Product) {
+    give_back(match product {
+        Product::F32(sums) => alike(sums),
+        Product::I32(sums) => alike(sums),
+    });
+}
+
+/// The same memory and elements as other words.
 fn alike<T: Word, U: Word>(memory: Vec<T>) -> Vec<U> {
     const { assert!(size_of::<T>() == size_of::<U>() && align_of::<T>() == align_of::<U>()) };
     let mut memory = ManuallyDrop::new(memory);
     // SAFETY: allocated by a vector for as many elements of the same size and alignment (asserted), which no longer owns
-    // it; no element is taken over.
-    unsafe { Vec::from_raw_parts(memory.as_mut_ptr().cast(), 0, memory.capacity()) }
+    // it; the elements are 32 bits each, and any bits are a word of the other type (`Word`).
+    unsafe { Vec::from_raw_parts(memory.as_mut_ptr().cast(), memory.len(), memory.capacity()) }
 }
 
 #[cfg(test)]

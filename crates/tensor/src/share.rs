@@ -12,14 +12,41 @@ use crate::helpers::summon;
 /// Pieces of many tasks for each thread, so that a late one does not hold up the others for long.
 const PIECES: usize = 16;
 
-/// What the threads of one call share. `task` is only used by who has claimed a piece below `pieces`.
+/// What the threads of one call share. `task` is only used by who has claimed a piece.
+///
+/// The pieces of each stage are cut into as many runs of neighbours as there are threads. A thread does its own run first,
+/// and then what is left of others': so it meets the same places of memory stage after stage, and call after call, which lie
+/// in its caches and no other's.
 pub(crate) struct Call {
-    next: AtomicUsize,
+    /// Of each run of each stage.
+    runs: Box<[Run]>,
+    threads: usize,
+    /// Threads that have come; the caller is the first.
+    came: AtomicUsize,
     done: AtomicUsize,
-    pieces: usize,
-    task: *const (dyn Fn(usize) + Sync),
+    task: *const (dyn Fn(usize, usize) + Sync),
     /// What a helper's task panicked with.
     panic: Mutex<Option<Box<dyn Any + Send>>>,
+}
+
+/// Neighbouring pieces of one stage.
+struct Run {
+    next: AtomicUsize,
+    end: usize,
+    start: usize,
+}
+
+impl Run {
+    fn claim(&self) -> Option<usize> {
+        // Who sees that a run was closed sees that those of later stages were (`End`).
+        let piece = self.next.fetch_add(1, Ordering::Acquire);
+        (piece < self.end).then_some(piece)
+    }
+
+    /// Leaves nothing to be claimed; gives how many were.
+    fn close(&self) -> usize {
+        self.next.swap(self.end, Ordering::Release).min(self.end) - self.start
+    }
 }
 
 // SAFETY: the task may be called by several threads at once (it is `Sync`), and `call` does not return, so that the
@@ -38,21 +65,24 @@ impl Drop for Done<'_> {
 }
 
 impl Call {
-    fn work(&self) {
-        loop {
-            let piece = self.next.fetch_add(1, Ordering::Relaxed);
-            if piece >= self.pieces {
-                return;
+    /// Stages in order: who comes to one has seen every piece of those before claimed.
+    fn work(&self, me: usize) {
+        for (stage, runs) in self.runs.chunks(self.threads).enumerate() {
+            let (others, own) = runs.split_at(me);
+            for run in own.iter().chain(others) {
+                while let Some(piece) = run.claim() {
+                    let _done = Done(&self.done);
+                    // SAFETY: this piece was claimed, so `call` waits for it and the task is alive.
+                    unsafe { (*self.task)(stage, piece) };
+                }
             }
-            let _done = Done(&self.done);
-            // SAFETY: this piece was claimed, so `call` waits for it and the task is alive.
-            unsafe { (*self.task)(piece) };
         }
     }
 
     /// Does what is left of the call; a panic becomes the caller's.
     pub(crate) fn help(&self) {
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.work())) {
+        let me = self.came.fetch_add(1, Ordering::Relaxed) % self.threads;
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.work(me))) {
             *self.panic.lock().unwrap_or_else(PoisonError::into_inner) = Some(panic);
         }
     }
@@ -62,26 +92,21 @@ impl Call {
 /// and only what one has begun is waited for.
 pub(crate) fn share(tasks: usize, threads: usize, task: &(dyn Fn(usize) + Sync)) {
     let pieces = Pieces::new(tasks, threads);
-    call(pieces.count, threads, &|piece| pieces.tasks(piece).for_each(task));
+    call(&[pieces.count], threads, &|_, piece| pieces.tasks(piece).for_each(task));
 }
 
-/// `share` of two kinds of tasks, given by their number and what they do: the second begin once all the first are done.
-pub(crate) fn share_in_turn(
-    (tasks, task): (usize, &(dyn Fn(usize) + Sync)),
-    (later_tasks, later): (usize, &(dyn Fn(usize) + Sync)),
-    threads: usize,
-) {
-    let (first, second) = (Pieces::new(tasks, threads), Pieces::new(later_tasks, threads));
-    let done = AtomicUsize::new(0);
-    call(first.count + second.count, threads, &|piece| {
-        if piece < first.count {
-            let _done = Done(&done);
-            first.tasks(piece).for_each(task);
-        } else {
-            // Pieces are claimed in order, so threads are at work on all that is waited for.
-            wait(|| done.load(Ordering::Acquire) == first.count);
-            second.tasks(piece - first.count).for_each(later);
+/// `share` of stages of so many tasks, given by the number of their stage and their own. A stage begins once the second and the
+/// third before it are done: threads that come to its first tasks need not wait for the last ones of the stage before.
+pub(crate) fn share_stages(stages: &[usize], threads: usize, task: &(dyn Fn(usize, usize) + Sync)) {
+    let pieces: Vec<Pieces> = stages.iter().map(|&tasks| Pieces::new(tasks, threads)).collect();
+    let counts: Vec<usize> = pieces.iter().map(|pieces| pieces.count).collect();
+    let done: Vec<AtomicUsize> = stages.iter().map(|_| AtomicUsize::new(0)).collect();
+    call(&counts, threads, &|stage, piece| {
+        let _done = Done(&done[stage]);
+        for before in stage.saturating_sub(3)..stage.saturating_sub(1) {
+            wait(|| done[before].load(Ordering::Acquire) == counts[before]);
         }
+        pieces[stage].tasks(piece).for_each(|index| task(stage, index));
     });
 }
 
@@ -103,23 +128,34 @@ impl Pieces {
     }
 }
 
-fn call(pieces: usize, threads: usize, task: &(dyn Fn(usize) + Sync)) {
-    if threads <= 1 || pieces <= 1 {
-        (0..pieces).for_each(task);
+/// Does so many pieces of each stage.
+fn call(stages: &[usize], threads: usize, task: &(dyn Fn(usize, usize) + Sync)) {
+    let most = stages.iter().copied().max().unwrap_or(0);
+    if threads <= 1 || most <= 1 {
+        for (stage, &pieces) in stages.iter().enumerate() {
+            (0..pieces).for_each(|piece| task(stage, piece));
+        }
         return;
     }
+    let threads = threads.min(most);
     #[allow(clippy::transmute_ptr_to_ptr)] // a cast may not lengthen a lifetime
     // SAFETY: only the lifetime is hidden; see `Call`.
-    let task =
-        unsafe { std::mem::transmute::<*const (dyn Fn(usize) + Sync + '_), *const (dyn Fn(usize) + Sync)>(task) };
-    let (next, done, panic) = (AtomicUsize::new(0), AtomicUsize::new(0), Mutex::new(None));
-    let call = Arc::new(Call { next, done, pieces, task, panic });
-    for _ in 1..threads.min(pieces) {
+    let task = unsafe {
+        std::mem::transmute::<*const (dyn Fn(usize, usize) + Sync + '_), *const (dyn Fn(usize, usize) + Sync)>(task)
+    };
+    let run = |pieces: usize, run: usize| {
+        let (start, end) = (pieces * run / threads, pieces * (run + 1) / threads);
+        Run { next: AtomicUsize::new(start), start, end }
+    };
+    let runs = stages.iter().flat_map(|&pieces| (0..threads).map(move |index| run(pieces, index))).collect();
+    let (came, done, panic) = (AtomicUsize::new(1), AtomicUsize::new(0), Mutex::new(None));
+    let call = Arc::new(Call { runs, threads, came, done, task, panic });
+    for _ in 1..threads {
         summon(&call);
     }
     // A panic here goes on only after the helpers are done with the task.
     let end = End(&call);
-    call.work();
+    call.work(0);
     drop(end);
     let panic = call.panic.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(panic) = panic {
@@ -131,8 +167,9 @@ struct End<'a>(&'a Call);
 
 impl Drop for End<'_> {
     fn drop(&mut self) {
-        // Nobody begins anything more; what was claimed, counted by `next`, comes to its end soon.
-        let claimed = self.0.next.swap(self.0.pieces, Ordering::Relaxed).min(self.0.pieces);
+        // Nobody begins anything more; what was claimed comes to its end soon. The last stage is closed first: nobody must
+        // come from one that was closed to a later one that was not, and wait there for what is never done.
+        let claimed = self.0.runs.iter().rev().map(Run::close).sum();
         wait(|| self.0.done.load(Ordering::Acquire) >= claimed);
     }
 }
@@ -173,19 +210,21 @@ mod tests {
     }
 
     #[test]
-    fn the_second_kind_begins_once_all_the_first_is_done() {
-        for (threads, first, second) in [(1, 3, 3), (2, 40, 7), (3, 0, 5), (3, 200, 0), (4, 1, 300)] {
-            let (done, late) = (AtomicUsize::new(0), AtomicUsize::new(0));
-            let one = |_| {
-                thread::yield_now();
-                done.fetch_add(1, Ordering::SeqCst);
-            };
-            let other = |_| {
-                assert_eq!(done.load(Ordering::SeqCst), first);
-                late.fetch_add(1, Ordering::SeqCst);
-            };
-            share_in_turn((first, &one), (second, &other), threads);
-            assert_eq!((done.into_inner(), late.into_inner()), (first, second), "{threads} threads");
+    fn a_stage_begins_once_the_second_and_third_before_it_are_done() {
+        for stages in [&[3][..], &[3, 0, 3], &[40, 7, 0, 60], &[0, 200, 3, 1, 90], &[1, 300, 2, 2, 2, 2, 200]] {
+            for threads in [1, 2, 3, 4] {
+                let done: Vec<AtomicUsize> = stages.iter().map(|_| AtomicUsize::new(0)).collect();
+                share_stages(stages, threads, &|stage, index| {
+                    assert!(index < stages[stage]);
+                    for before in (0..stage.saturating_sub(1)).rev().take(2) {
+                        assert_eq!(done[before].load(Ordering::SeqCst), stages[before], "{before} before {stage}");
+                    }
+                    thread::yield_now();
+                    done[stage].fetch_add(1, Ordering::SeqCst);
+                });
+                let done: Vec<usize> = done.into_iter().map(AtomicUsize::into_inner).collect();
+                assert_eq!(done, stages, "{threads} threads");
+            }
         }
     }
 
@@ -242,11 +281,15 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_of_the_first_kind_holds_up_nobody() {
-        for bad in [0, 30, 199] {
-            let first = |index| assert_ne!(index, bad, "this one fails");
-            let result = catch_unwind(AssertUnwindSafe(|| share_in_turn((200, &first), (50, &|_| {}), 3)));
-            assert!(result.is_err(), "task {bad}");
+    fn a_panic_in_one_stage_holds_up_no_other() {
+        for (bad_stage, bad) in [(0, 0), (0, 30), (0, 199), (1, 5), (4, 49)] {
+            for threads in [2, 3] {
+                for _ in 0..100 {
+                    let task = |stage, index| assert!((stage, index) != (bad_stage, bad), "this one fails");
+                    let stages = [200, 7, 50, 0, 50, 3];
+                    assert!(catch_unwind(AssertUnwindSafe(|| share_stages(&stages, threads, &task))).is_err());
+                }
+            }
         }
     }
 }

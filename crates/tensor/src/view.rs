@@ -1,4 +1,5 @@
 //! A matrix of any strides in borrowed memory, to be read.
+use std::ops::Range;
 
 /// A matrix in borrowed memory: element (i, j) is `data[i·row_stride + j·column_stride]`.
 pub struct View<'a, T = f32> {
@@ -26,6 +27,13 @@ impl<'a, T> View<'a, T> {
     /// Row-major, `row_stride` from one row to the next.
     pub fn strided(data: &'a [T], rows: usize, columns: usize, row_stride: usize) -> Self {
         Self { data, rows, columns, row_stride, column_stride: 1 }
+    }
+
+    /// Some neighbouring columns.
+    #[must_use]
+    pub(crate) fn part(self, columns: Range<usize>) -> Self {
+        let data = self.data.get(columns.start * self.column_stride..).unwrap_or(&[]);
+        Self { data, columns: columns.len(), ..self }
     }
 
     /// The transpose, without moving anything.

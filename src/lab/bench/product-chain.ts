@@ -6,7 +6,7 @@
  * A verifier's figure is that of the whole chain: the next factor, the commitment and the way to a device are in it.
  */
 import { totalmem } from 'node:os'
-import type { LongCall, TensorCompute } from '../../protocol/ports/compute.ts'
+import type { HeldFactor, LongCall, TensorCompute } from '../../protocol/ports/compute.ts'
 import { toHex } from '../../protocol/bytes.ts'
 import type { ProductProofView } from '../../protocol/views/bench.ts'
 import { BYTES, bytesOf, nextFactor, seededFactor, valuesOf, type Dtype, type Factor, type Product } from './dtype.ts'
@@ -44,11 +44,11 @@ export const factorsOf = ({ dtype, n, device }: ChainShape, seed: Uint8Array): F
 export const multiply = async (
   tensor: TensorCompute,
   { dtype, n, device, threads }: ChainShape,
-  { x, b }: Factors,
+  { x, b }: { x: Factor | HeldFactor; b: Factor | HeldFactor },
   { rows = n, options = {} }: { rows?: number; options?: LongCall } = {},
 ): Promise<Product> =>
   // The port's overloads tie each dtype to its arrays; here they come from one table that does the same.
-  await (tensor.matmul as (a: Factor, b: Factor, shape: object, options: LongCall) => Promise<Product>)(
+  await (tensor.matmul as (a: Factor | HeldFactor, b: Factor | HeldFactor, shape: object, options: LongCall) => Promise<Product>)(
     x,
     b,
     { m: rows, k: n, n, dtype, device, threads },
@@ -127,6 +127,9 @@ export async function measureProducts(
   check()
   demand(isProduct(shape, factors, first), `the product of ${name} on ${device}`)
   const kept = new Kept(shape)
+  // A device's program copies what it is sent in any case.
+  const hold = (factor: Factor): Factor | HeldFactor => (device === 'cpu' ? tensor.hold(factor, dtype) : factor)
+  const [same, b] = [prove ? undefined : hold(factors.x), hold(factors.b)]
   let [x, c, done] = [factors.x, first, -1]
   let began: number | undefined
   const until = prove
@@ -134,7 +137,7 @@ export async function measureProducts(
     : { most: REPETITIONS_MAX }
   const times = await time(
     { seconds, signal, ...until },
-    async () => (c = await multiply(tensor, shape, { x, b: factors.b }, on)),
+    async () => (c = await multiply(tensor, shape, { x: same ?? x, b }, on)),
     () => {
       check()
       began ??= performance.now()
@@ -151,6 +154,7 @@ export async function measureProducts(
     // Of a device: without the way there and back, which a program that computes on it would not go.
     () => own,
   )
+  for (const factor of [same, b]) if (factor !== undefined && !ArrayBuffer.isView(factor)) factor.release()
   const alone = figure(name, 'FLOP/s', times, 2 * n ** 3, { backend: device, threads: device === 'cpu' ? threads : 0 })
   if (!prove || began === undefined) return { metric: alone }
   const metric = wholeFigure(alone, (performance.now() - began) / 1_000, 2 * n ** 3)

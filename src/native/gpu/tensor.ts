@@ -1,6 +1,6 @@
 /** Matrix products on the GPUs, each result checked, and their devices beside the CPU. */
 import { NodeError } from '../../protocol/errors.ts'
-import type { DeviceInfo, Dtype, LongCall, MatmulShape, Products, TensorCompute } from '../../protocol/ports/compute.ts'
+import type { DeviceInfo, Dtype, HeldFactor, LongCall, MatmulShape, Products, TensorCompute } from '../../protocol/ports/compute.ts'
 import { isGpuDevice } from './device-list.ts'
 import type { Stored } from './factor.ts'
 import { checkProduct, type ProductShape } from './product-check.ts'
@@ -19,22 +19,28 @@ export interface TensorParts {
   check?: typeof checkProduct
 }
 
+type Given = Stored | HeldFactor
 type Product = Products[Dtype]
 /** All of it said. */
 type FullShape = { [Name in keyof ProductShape]-?: NonNullable<ProductShape[Name]> }
 
 const bytesOf = (view: Stored): Uint8Array => new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
 
+/** A copy of a factor's numbers: the caller may change its arrays while a product waits, and the check and the CPU read them later. */
+const own = (factor: Given): Stored => (ArrayBuffer.isView(factor) ? factor.slice() : factor.values())
+
 /** Lengths as the dtype and the shape want them. @throws NodeError TENSOR_SHAPE */
-function checkShape(a: Stored, b: Stored, shape: FullShape): void {
+function checkShape(a: Given, b: Given, shape: FullShape): void {
   const refuse = (detail: string): NodeError => new NodeError('TENSOR_SHAPE', { detail })
   const { m, k, n, batch, dtype } = shape
   for (const [name, value] of Object.entries({ m, k, n, batch }))
     if (!Number.isSafeInteger(value) || value < 0 || value > 2 ** 30) throw refuse(`${name} is no size`)
   const type = { f32: Float32Array, f16: Uint16Array, bf16: Uint16Array, int8: Int8Array }[dtype]
-  if (type === undefined || !(a instanceof type) || !(b instanceof type)) throw refuse(`the factors are no ${dtype}`)
+  const fits = (factor: Given): boolean => (ArrayBuffer.isView(factor) ? factor instanceof type : factor.dtype === dtype)
+  if (type === undefined || !fits(a) || !fits(b)) throw refuse(`the factors are no ${dtype}`)
   if (a.length !== batch * m * k || b.length !== batch * k * n) throw refuse(`${a.length} and ${b.length} numbers do not fit the shape`)
-  if (a.byteLength + b.byteLength > BYTES_MAX || 4 * batch * m * n > BYTES_MAX) throw refuse('the matrices are too large for a device')
+  if ((a.length + b.length) * type.BYTES_PER_ELEMENT > BYTES_MAX || 4 * batch * m * n > BYTES_MAX)
+    throw refuse('the matrices are too large for a device')
 }
 
 async function onDevice(parts: TensorParts, device: string, a: Stored, b: Stored, shape: FullShape, options: LongCall): Promise<Product> {
@@ -73,8 +79,8 @@ const merged = (cpu: readonly DeviceInfo[], gpus: readonly DeviceInfo[]): Device
 /** `cpu` with the devices of `gpu` beside it: `device` of a shape chooses. A product that a device loses, or gets wrong, is made on the CPU. */
 export function gpuTensor(parts: TensorParts): TensorCompute {
   const { cpu, gpu } = parts
-  const onCpu = cpu.matmul as (a: Stored, b: Stored, shape: MatmulShape<Dtype>, options: LongCall) => Promise<Product>
-  async function matmul(a: Stored, b: Stored, shape: MatmulShape<Dtype>, options: LongCall = {}): Promise<Product> {
+  const onCpu = cpu.matmul as (a: Given, b: Given, shape: MatmulShape<Dtype>, options: LongCall) => Promise<Product>
+  async function matmul(a: Given, b: Given, shape: MatmulShape<Dtype>, options: LongCall = {}): Promise<Product> {
     const { device = 'cpu', ...rest } = shape
     if (!isGpuDevice(device)) return await onCpu(a, b, shape, options)
     if (rest.exact === true) throw new NodeError('TENSOR_DEVICE', { detail: 'exact products are made on the CPU alone' })
@@ -82,8 +88,7 @@ export function gpuTensor(parts: TensorParts): TensorCompute {
     const full = { m, k, n, batch, dtype, transposeA, transposeB }
     checkShape(a, b, full)
     if (batch * m * k * n === 0) return await onCpu(a, b, rest, options)
-    // The caller may change its arrays while this waits, and both the check and the CPU read them later.
-    const [ownA, ownB] = [a.slice(), b.slice()]
+    const [ownA, ownB] = [own(a), own(b)]
     try {
       return await onDevice(parts, device, ownA, ownB, full, options)
     } catch (error) {
@@ -96,8 +101,8 @@ export function gpuTensor(parts: TensorParts): TensorCompute {
     ...cpu,
     matmul: matmul as TensorCompute['matmul'],
     async devices() {
-      const [own, gpus] = await Promise.all([cpu.devices(), gpu.devices()])
-      return merged(own, gpus)
+      const [cpus, gpus] = await Promise.all([cpu.devices(), gpu.devices()])
+      return merged(cpus, gpus)
     },
   }
 }

@@ -351,15 +351,35 @@ export interface MatmulShape<D extends Dtype = 'f32'> {
   /** Threads of the CPU; default all cores. The bits do not depend on it. */
   threads?: number | undefined
 }
+/** A factor whose numbers lie in memory of the addon's own: copied once, read by any number of products, never changed. */
+export interface HeldFactor<D extends Dtype = Dtype> {
+  readonly dtype: D
+  /** Numbers. */
+  readonly length: number
+  /** A copy of them. @throws NATIVE_ARGUMENT once released */
+  values(): Factors[D]
+  /** Gives the memory back at once, or when the products that read it are done; otherwise it goes with the object. */
+  release(): void
+}
 export interface TensorCompute {
   devices(): Promise<DeviceInfo[]>
+  /**
+   * Keeps a factor of several products, or one that is large: `matmul` copies any other for each of them, so that whoever made it
+   * may change it. @throws NATIVE_ARGUMENT for other types, TENSOR_SHAPE for more numbers than a product has
+   */
+  hold<D extends Dtype>(values: Factors[D], dtype: D): HeldFactor<D>
   /**
    * C = A·B, row-major and without gaps: A is [batch, m, k], B [batch, k, n], C [batch, m, n]; what is transposed is stored so.
    * Where a size is zero the result is empty or zero. Fast modes have the same bits on one machine. The memory of a product serves
    * later ones once it is collected; whoever multiplies often gives it back at once by `c.buffer.transfer(0)`, which empties `c`.
-   * @throws TENSOR_SHAPE when sizes do not fit or exceed limits; NATIVE_ARGUMENT for other types; TENSOR_DEVICE where the device cannot do it
+   * @throws TENSOR_SHAPE when sizes do not fit or exceed limits; NATIVE_ARGUMENT for other types, or a factor released; TENSOR_DEVICE where the device cannot do it
    */
-  matmul<D extends Dtype = 'f32'>(a: Factors[D], b: Factors[D], shape: MatmulShape<D>, options?: LongCall): Promise<Products[D]>
+  matmul<D extends Dtype = 'f32'>(
+    a: Factors[D] | HeldFactor<D>,
+    b: Factors[D] | HeldFactor<D>,
+    shape: MatmulShape<D>,
+    options?: LongCall,
+  ): Promise<Products[D]>
 }
 
 export interface Compute {

@@ -5,7 +5,7 @@ import { entryError, freivalds } from '../../../src/lab/bench/freivalds.ts'
 import { advance, checkProducts, distance, ROW_TOLERANCE } from '../../../src/lab/bench/product-check.ts'
 import { factorsOf, measureProducts, OPENED, STRIDE, type ChainShape } from '../../../src/lab/bench/product-chain.ts'
 import { loadAddon } from '../../../src/native/addon.ts'
-import type { TensorCompute } from '../../../src/protocol/ports/compute.ts'
+import type { HeldFactor, TensorCompute } from '../../../src/protocol/ports/compute.ts'
 import type { ProductProofView } from '../../../src/protocol/views/bench.ts'
 import { benchContext, claimOf, computeWith, seedOf } from '../../support/bench.ts'
 
@@ -15,8 +15,14 @@ const shapeOf = (dtype: Dtype): ChainShape => ({ dtype, n: N, device: 'cpu' })
 
 type Multiply = (a: Factor, b: Factor, shape: { m: number; k: number; n: number; dtype: Dtype }) => Promise<Product>
 const honest = tensor.matmul as unknown as Multiply
+/** Of a factor, also where the measurement holds it. */
+const numbers = (factor: Factor | HeldFactor): Factor => (ArrayBuffer.isView(factor) ? factor : (factor.values() as Factor))
 /** A tensor port whose products somebody else makes. */
-const tensorBy = (matmul: Multiply): TensorCompute => ({ ...tensor, matmul: matmul as unknown as TensorCompute['matmul'] })
+function tensorBy(matmul: Multiply): TensorCompute {
+  const given = async (a: Factor | HeldFactor, b: Factor | HeldFactor, shape: Parameters<Multiply>[2]): Promise<Product> =>
+    await matmul(numbers(a), numbers(b), shape)
+  return { ...tensor, matmul: given as unknown as TensorCompute['matmul'] }
+}
 
 /** Products as the definition says, in binary64. */
 function byDefinition(a: Float64Array, b: Float64Array, m: number, n: number): Float64Array {
