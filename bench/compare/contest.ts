@@ -1,5 +1,7 @@
 /** One contest: the same work by several contenders, answers checked first, then timed in turns so that a change of the machine's speed meets all. */
 
+import { medianOf, spreadOf } from '../../src/lab/bench/spread.ts'
+
 export interface Contender {
   name: string
   /** Fails when this contender's answer is wrong. */
@@ -18,7 +20,7 @@ export interface Contest {
 export interface Standing {
   name: string
   runs: number
-  /** Rate of the median run, and half the distance between its quartiles relative to it. */
+  /** Rate of the median run, and the spread around it over all turns. */
   rate: number
   spread: number
 }
@@ -39,17 +41,10 @@ export interface Comparison {
   results: Result[]
 }
 
-const quantile = (sorted: readonly number[], q: number): number => sorted[Math.floor(q * (sorted.length - 1))] ?? Number.NaN
-
-function standing(name: string, seconds: readonly number[], work: number): Standing {
-  const sorted = seconds.toSorted((a, b) => a - b)
-  const median = quantile(sorted, 0.5)
-  return {
-    name,
-    runs: sorted.length,
-    rate: work / median,
-    spread: (quantile(sorted, 0.75) - quantile(sorted, 0.25)) / 2 / median,
-  }
+/** Of the seconds of each run, by turn. */
+function standing(name: string, turns: readonly (readonly number[])[], work: number): Standing {
+  const seconds = turns.flat()
+  return { name, runs: seconds.length, rate: work / medianOf(seconds), spread: spreadOf(turns) }
 }
 
 /** Turns; who needs longer than these for one run is timed in one turn alone, which decides nothing that is not decided. */
@@ -58,7 +53,7 @@ const PATIENCE = 20
 /** Checks all, warms all, then gives each `rounds` turns of `seconds`, another one first each time. */
 export async function hold(contest: Contest, { rounds, seconds }: { rounds: number; seconds: number }): Promise<Result> {
   const { name, threads, work, unit, contenders } = contest
-  const times = new Map<string, number[]>()
+  const times = new Map<string, number[][]>()
   const far = new Set<Contender>()
   for (const contender of contenders) {
     await contender.check()
@@ -69,10 +64,9 @@ export async function hold(contest: Contest, { rounds, seconds }: { rounds: numb
   for (let round = 0; round < rounds; round++)
     for (let turn = 0; turn < contenders.length; turn++) {
       const contender = contenders[(round + turn) % contenders.length]
-      if (contender !== undefined && (round === 0 || !far.has(contender)))
-        times.get(contender.name)?.push(...(await contender.time(seconds)))
+      if (contender !== undefined && (round === 0 || !far.has(contender))) times.get(contender.name)?.push(await contender.time(seconds))
     }
-  const standings = [...times].map(([name, seconds]) => standing(name, seconds, work))
+  const standings = [...times].map(([name, turns]) => standing(name, turns, work))
   const [ours] = standings.map(({ rate }) => rate)
   const others = standings.filter(({ name }) => !name.startsWith('taumesh')).map(({ rate }) => rate)
   const ratio = ours === undefined || others.length === 0 ? null : ours / Math.max(...others)

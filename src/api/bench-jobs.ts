@@ -3,7 +3,7 @@ import { toHex } from '../protocol/bytes.ts'
 import { NodeError } from '../protocol/errors.ts'
 import type { Bench, BenchEvent, BenchRequest } from '../protocol/ports/bench.ts'
 import type { Clock, Random } from '../protocol/ports/platform.ts'
-import type { BenchJobView } from '../protocol/views/bench.ts'
+import type { BenchJobView, BenchMetricView } from '../protocol/views/bench.ts'
 import { asNodeError } from './errors.ts'
 
 const KEPT_MAX = 50
@@ -12,6 +12,12 @@ interface Job {
   view: BenchJobView
   stop: AbortController
   listeners: Set<(event: BenchEvent | { type: 'end' }) => void>
+}
+
+/** The figures with one more, or with one as it stands now. */
+function withFigure(figures: BenchMetricView[], figure: BenchMetricView): BenchMetricView[] {
+  const at = figures.findIndex(({ metric, backend }) => metric === figure.metric && backend === figure.backend)
+  return at < 0 ? [...figures, figure] : figures.with(at, figure)
 }
 
 export class BenchJobs {
@@ -35,6 +41,8 @@ export class BenchJobs {
         subject: request.subject,
         startedAt: clock.now(),
         now: null,
+        round: 0,
+        rounds: 0,
         metrics: [],
         report: null,
         error: null,
@@ -93,8 +101,8 @@ export class BenchJobs {
       const { id } = await bench.run(request, {
         signal: stop.signal,
         onEvent(event) {
-          if (event.type === 'now') view.now = event.metric
-          else view.metrics.push(event.metric)
+          if (event.type === 'now') Object.assign(view, { now: event.metric, round: event.round, rounds: event.rounds })
+          else view.metrics = withFigure(view.metrics, event.metric)
           tell(event)
         },
       })

@@ -45,7 +45,11 @@ function jobRoutes(server: Server, jobs: BenchJobs): void {
   })
   let listeners = 0
   server.get('/v1/bench/jobs/:id/events', {
-    schema: { summary: 'Server-sent events of one measurement: job (as it stands), now, metric, end.', tags: ['bench'], params },
+    schema: {
+      summary: 'Server-sent events of one measurement: job (as it stands), now, metric (as it stands after a round), end.',
+      tags: ['bench'],
+      params,
+    },
     handler: (request, reply) => {
       const { id } = request.params
       const view = jobs.find(id)
@@ -64,7 +68,7 @@ function jobRoutes(server: Server, jobs: BenchJobs): void {
       jobs.listen(
         id,
         (event) => {
-          if (event.type === 'now') send('now', { metric: event.metric })
+          if (event.type === 'now') send('now', { metric: event.metric, round: event.round, rounds: event.rounds })
           else if (event.type === 'metric') send('metric', event.metric)
           else {
             send('end', jobs.find(id))

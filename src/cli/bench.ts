@@ -40,13 +40,13 @@ const TICK_MS = 500
 function watcher(): { onEvent: (event: BenchEvent) => void; stop: () => void } {
   const bar = progress('measuring', 0)
   const began = performance.now()
-  let [now, done] = ['', 0]
-  const show = (): void => bar.update(0, `${now} (${done} done, ${((performance.now() - began) / 1_000).toFixed(0)} s)`)
+  let now = ''
+  const show = (): void => bar.update(0, `${now} (${((performance.now() - began) / 1_000).toFixed(0)} s)`)
   const timer = setInterval(show, TICK_MS)
   return {
     onEvent(event) {
-      if (event.type === 'now') now = event.metric
-      else done++
+      if (event.type !== 'now') return
+      now = event.rounds > 1 ? `${event.metric}, round ${event.round} of ${event.rounds}` : event.metric
       show()
     },
     stop() {
@@ -77,14 +77,12 @@ async function measure(subject: BenchSubject, options: BenchOptions): Promise<vo
     const report = await runBench({ subject, backend, threads, seconds, challenge }, openCompute(), {
       signal: stop.signal,
       signer,
-      onEvent(event) {
-        watch.onEvent(event)
-        if (json === true && event.type === 'metric') print(true, metricLine(event.metric), '')
-      },
+      onEvent: watch.onEvent,
     })
     watch.stop()
     if (json !== true) print(false, report, () => reportText(report))
-    else if (report.noise.warnings.length > 0) process.stderr.write(`taumesh: noisy: ${report.noise.warnings.join('; ')}\n`)
+    else for (const metric of report.metrics) print(true, metricLine(metric), '')
+    if (json === true && report.noise.warnings.length > 0) process.stderr.write(`taumesh: noisy: ${report.noise.warnings.join('; ')}\n`)
     // Last, so that figures are shown even where they cannot be kept.
     if (options.report !== undefined) writeFileSync(options.report, `${JSON.stringify(report)}\n`)
     if (options.keep) history(options.data, openCompute().signature).keep(report)

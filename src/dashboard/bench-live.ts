@@ -16,6 +16,12 @@ export interface BenchLive {
   tokenStored(): void
 }
 
+/** The figures with one more, or with one as it stands now. */
+function withFigure(figures: BenchMetricView[], figure: BenchMetricView): BenchMetricView[] {
+  const at = figures.findIndex(({ metric, backend }) => metric === figure.metric && backend === figure.backend)
+  return at < 0 ? [...figures, figure] : figures.with(at, figure)
+}
+
 /** Follows the running measurement, also one that another page started. */
 export function useBench(): BenchLive {
   const [job, setJob] = useState<BenchJobView | null>(null)
@@ -39,8 +45,11 @@ export function useBench(): BenchLive {
     async (id: string): Promise<void> => {
       for await (const { name, data } of eventsOf(`/v1/bench/jobs/${id}/events`, leaving.current.signal)) {
         if (name === 'job' || name === 'end') setJob(data as BenchJobView)
-        if (name === 'now') setJob((old) => old && { ...old, now: (data as { metric: string }).metric })
-        if (name === 'metric') setJob((old) => old && { ...old, metrics: [...old.metrics, data as BenchMetricView] })
+        if (name === 'now') {
+          const { metric, round, rounds } = data as { metric: string; round: number; rounds: number }
+          setJob((old) => old && { ...old, now: metric, round, rounds })
+        }
+        if (name === 'metric') setJob((old) => old && { ...old, metrics: withFigure(old.metrics, data as BenchMetricView) })
       }
       await refresh()
     },

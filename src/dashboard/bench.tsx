@@ -55,7 +55,8 @@ function Figures({ metrics, caption }: { metrics: BenchMetricView[]; caption: st
 
 function stateOf(job: BenchJobView): string {
   const figures = `${job.metrics.length} ${job.metrics.length === 1 ? 'figure' : 'figures'}`
-  if (job.state === 'running') return `measuring ${job.now ?? '…'}, ${figures} so far`
+  if (job.state === 'running')
+    return `measuring ${job.now ?? '…'}${job.rounds > 1 ? `, round ${job.round} of ${job.rounds}` : ''}, ${figures} so far`
   if (job.state === 'failed') return `failed: ${job.error?.message ?? ''}`
   return `${job.state}, ${figures}`
 }

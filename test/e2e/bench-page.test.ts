@@ -76,7 +76,7 @@ describe.skipIf(executablePath === undefined || !existsSync(join(dashboard, 'ind
         await page.getByRole('button', { name: 'Measure', exact: true }).click()
         await page
           .getByRole('status')
-          .filter({ hasText: /measuring signature\.\w+\.verify, 1 figure so far/ })
+          .filter({ hasText: /measuring signature\.\w+\.verify, round \d of 3, [12] figures? so far/ })
           .waitFor({ timeout: RUN_MS })
         await look(page, 'running')
         await page.getByRole('status').filter({ hasText: 'done, 2 figures' }).waitFor({ timeout: RUN_MS })

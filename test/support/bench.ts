@@ -1,7 +1,7 @@
 /** A measuring context as small as tests need, and ways to cheat in it. */
 import { createHash } from 'node:crypto'
 import { describeMachine } from '../../src/lab/bench/machine.ts'
-import type { BenchContext } from '../../src/lab/bench/measure.ts'
+import type { BenchContext, Figure } from '../../src/lab/bench/measure.ts'
 import { loadAddon } from '../../src/native/addon.ts'
 import type { Compute } from '../../src/protocol/ports/compute.ts'
 import type { BenchMetricView, BenchReportView } from '../../src/protocol/views/bench.ts'
@@ -17,6 +17,7 @@ export const benchContext = (over: Partial<BenchContext> = {}): BenchContext => 
   seed: seedOf('challenge'),
   prove: true,
   signal: new AbortController().signal,
+  round: 0,
   onBegin: () => {},
   ...over,
 })
@@ -27,7 +28,7 @@ export const computeWith = (over: Partial<Compute>): Compute => ({ ...loadAddon(
 /** What a node hands to its bench service. */
 export const benchParts = { signer: testSigner(1), verifier: loadAddon().signature }
 
-export const claimOf = (metric: Omit<BenchMetricView, 'warnings'>): BenchMetricView => ({ ...metric, warnings: [] })
+export const claimOf = ({ rounds: _rounds, units: _units, ...metric }: Figure): BenchMetricView => ({ ...metric, warnings: [] })
 
 /** A figure as a report holds it. */
 export const benchMetric = (over: Partial<BenchMetricView> = {}): BenchMetricView => ({

@@ -5,7 +5,7 @@ import type { EpochInput, EpochOutput } from '../../protocol/ports/compute.ts'
 import { largeEpoch } from './large-epoch.ts'
 import { demand, type BenchContext, type Found, type Subject } from './measure.ts'
 import { EPOCHS, epochInput, stepKinds, stepsSeed } from './step-kinds.ts'
-import { firstLink, measureSteps } from './steps.ts'
+import { measureSteps } from './steps.ts'
 
 /**
  * Markets of so many entries go through the TypeScript twin, two seconds for the most. Under a challenge it is fewer: the time of checks
@@ -55,9 +55,8 @@ export const consensus: Subject = async function* (context): AsyncGenerator<Foun
   for (const [rows, uids] of EPOCHS) {
     const step = kinds.get(`consensus.epoch.${rows}x${uids}`)
     if (step === undefined) continue
-    context.onBegin(step.metric)
-    const input = epochInput(stepsSeed(context.seed), firstLink(context.seed, step), rows, uids)
-    checkEpoch(context, input, `the epoch of ${rows}x${uids}`)
-    yield await measureSteps(context, step)
+    yield await measureSteps(context, step, (link) =>
+      checkEpoch(context, epochInput(stepsSeed(context.seed), link, rows, uids), `the epoch of ${rows}x${uids}`),
+    )
   }
 }

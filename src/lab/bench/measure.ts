@@ -1,14 +1,17 @@
-/** Timing for people who measure hardware: warm-up, repetitions until a time is over, median and spread. */
+/** Timing for people who measure hardware: warm-up, repetitions until a time is over, in rounds. */
 import { setImmediate } from 'node:timers/promises'
 import { NodeError } from '../../protocol/errors.ts'
 import type { Compute, LongCall } from '../../protocol/ports/compute.ts'
 import type { BenchMetricView, BenchProofView } from '../../protocol/views/bench.ts'
+import { medianOf, spreadOf } from './spread.ts'
 
 /** What a subject measures with. */
 export interface BenchContext {
   compute: Compute
-  /** Time of each figure. */
+  /** Time of each figure in this round. */
   seconds: number
+  /** Of the rounds that a figure is measured in, from 0; answers are checked in the first. */
+  round: number
   threads: number
   /** One solver or device alone. */
   backend: string | undefined
@@ -20,13 +23,19 @@ export interface BenchContext {
   /** Told when a figure begins. */
   onBegin: (metric: string) => void
 }
+/** A figure with what it was made of. */
+export interface Figure extends Omit<BenchMetricView, 'warnings'> {
+  /** Seconds of each repetition, by round. */
+  rounds: readonly (readonly number[])[]
+  /** Work of a repetition; null when the figure is its time. */
+  units: number | null
+}
 export interface Found {
-  metric: Omit<BenchMetricView, 'warnings'>
+  metric: Figure
   proof?: BenchProofView | undefined
 }
 export type Subject = (context: BenchContext) => AsyncGenerator<Found>
 
-const REPETITIONS_MIN = 3
 /** Where the way to a device takes longer than its work, a figure may take this many times its seconds. */
 const STRETCH = 4
 export const REPETITIONS_MAX = 10_000
@@ -52,9 +61,6 @@ export function onDevice(device: string, signal: AbortSignal): { options: LongCa
 
 /** Where work is proven all of its time counts, so that it alone decides when there was enough. */
 export const PROVEN_STRETCH = 1
-
-export const quantile = (sorted: readonly number[], q: number): number =>
-  sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN
 
 /** Seconds that `work` takes. */
 export async function stopwatch(work: () => unknown): Promise<number> {
@@ -90,7 +96,7 @@ export async function time(
   const began = performance.now()
   let [spent, mayEnd, turned] = [0, false, began]
   const over = (): boolean => spent >= seconds || performance.now() - began >= 1_000 * stretch * seconds
-  while (times.length < most && !(mayEnd && over() && times.length >= REPETITIONS_MIN)) {
+  while (times.length < most && !(mayEnd && over() && times.length > 0)) {
     signal.throwIfAborted()
     const wall = await stopwatch(work)
     const took = own?.() ?? wall
@@ -104,36 +110,37 @@ export async function time(
   return times
 }
 
-/** A figure of `units` per run as a rate, or of the run's seconds when `units` is null. */
+/** The same figure of several rounds, at least one, as one figure. */
+export function pooled(figures: readonly [Figure, ...Figure[]]): Figure {
+  const [first] = figures
+  if (figures.length === 1) return first
+  const rounds = figures.flatMap((one) => one.rounds)
+  return { ...first, ...valueOf(rounds, first.units), seconds: figures.reduce((sum, { seconds }) => sum + seconds, 0) }
+}
+
+function valueOf(rounds: Figure['rounds'], units: number | null): Pick<Figure, 'rounds' | 'units' | 'value' | 'spread' | 'repetitions'> {
+  const times = rounds.flat()
+  const median = medianOf(times)
+  return { rounds, units, value: units === null ? median : units / median, spread: spreadOf(rounds), repetitions: times.length }
+}
+
+/** A figure of one round: of `units` per run as a rate, or of the run's seconds when `units` is null. */
 export function figure(
   metric: string,
   unit: string,
   times: readonly number[],
   units: number | null,
   where: { backend: string; threads: number },
-): Found['metric'] {
-  const sorted = times.toSorted((a, b) => a - b)
-  const median = quantile(sorted, 0.5)
-  // Quartiles: on a shared machine the outermost runs tell of its neighbours (products of f32, n = 256 to 1,024: half the
-  // distance between the tenths is 27 to 38 % of the median, between the quartiles 7 to 18 %).
-  const spread = (quantile(sorted, 0.75) - quantile(sorted, 0.25)) / 2 / median
-  return {
-    metric,
-    unit,
-    value: units === null ? median : units / median,
-    ...where,
-    spread,
-    checked: true,
-    repetitions: times.length,
-    seconds: times.reduce((sum, one) => sum + one, 0),
-  }
+): Figure {
+  const seconds = times.reduce((sum, one) => sum + one, 0)
+  return { metric, unit, ...where, checked: true, seconds, ...valueOf([times], units) }
 }
 
 /**
  * The figure that a verifier gets: all work by all time, what lay between the repetitions included, since nobody can check a
  * clock that stops in between. The figure without that goes along as a claim. `units` as for `figure`.
  */
-export function wholeFigure(metric: Found['metric'], seconds: number, units: number | null): Found['metric'] {
+export function wholeFigure(metric: Figure, seconds: number, units: number | null): Figure {
   const value = units === null ? seconds / metric.repetitions : (units * metric.repetitions) / seconds
   return { ...metric, value, seconds, alone: metric.value }
 }

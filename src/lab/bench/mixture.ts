@@ -8,7 +8,7 @@ import { contributions } from './large-game.ts'
 import { demand, type BenchContext, type Found, type Subject } from './measure.ts'
 import { measurePeers } from './mixture-peers.ts'
 import { game, GAME_POSITIONS, GAMES, stepKinds } from './step-kinds.ts'
-import { firstLink, measureSteps } from './steps.ts'
+import { measureSteps } from './steps.ts'
 
 /**
  * Games of so many peers go through the TypeScript twin, two seconds for the most. Under a challenge it is fewer: the time of checks counts
@@ -47,9 +47,7 @@ export const mixture: Subject = async function* (context): AsyncGenerator<Found>
   for (const [name, check] of checks) {
     const step = kinds.get(name)
     if (step === undefined) continue
-    context.onBegin(name)
-    await check(firstLink(context.seed, step))
-    yield await measureSteps(context, step)
+    yield await measureSteps(context, step, check)
   }
   context.onBegin('mixture.peers')
   yield await measurePeers(context)

@@ -11,7 +11,7 @@ const STEAL_MAX = 0.02
 const OTHERS_MAX = 0.05
 const CLOCK_DROP_MAX = 0.05
 /**
- * Half the distance between the quartiles; above this a comparison with another run is worth little. Measured on 2 cores: on the idle
+ * Of a figure's spread; above this a comparison with another run is worth little. Measured by the quartiles of one stretch on 2 cores: on the idle
  * machine epochs of 128 x 4,096 and single bytes generated spread up to 23 % by themselves, products up to 9 %. With both cores kept
  * busy by others every run of consensus (27 % and more), products (36 %) and mixture (48 %) had a figure above; short ones stay
  * narrow even then, and it is the share of other processes that tells.

@@ -5,7 +5,7 @@ import type { BenchContext, Found, Subject } from './measure.ts'
 import { demand } from './measure.ts'
 import { measureSeals, sealTarget } from './seal-search.ts'
 import { sealBatch, stepKinds } from './step-kinds.ts'
-import { firstLink, measureSteps } from './steps.ts'
+import { measureSteps } from './steps.ts'
 
 const CHECKED = 16
 
@@ -38,12 +38,10 @@ function checkVerifier({ compute: { pow } }: BenchContext, batch: ReturnType<typ
 export const pow: Subject = async function* (context): AsyncGenerator<Found> {
   for (const backend of await chosen(context)) {
     context.onBegin('pow.hashrate')
-    await checkSolver(context, backend)
+    if (context.round === 0) await checkSolver(context, backend)
     yield await measureSeals(context, backend)
   }
   const step = stepKinds(context.compute, context.seed, context.threads).get('pow.verify')
   if (step === undefined || context.backend?.includes(':') === true) return
-  context.onBegin(step.metric)
-  checkVerifier(context, sealBatch(firstLink(context.seed, step)))
-  yield await measureSteps(context, step)
+  yield await measureSteps(context, step, (link) => checkVerifier(context, sealBatch(link)))
 }

@@ -32,13 +32,20 @@ export interface Step {
 type StepProof = Static<typeof StepProofView>
 
 /** What the first input follows from, that of the warm-up; without proofs there is no other. */
-export const firstLink = (seed: Uint8Array, { metric }: Pick<Step, 'metric'>): Uint8Array => sha256(concat(seed, utf8(metric)))
+const firstLink = (seed: Uint8Array, { metric }: Pick<Step, 'metric'>): Uint8Array => sha256(concat(seed, utf8(metric)))
 const after = (link: Uint8Array, digest: Uint8Array): Uint8Array => sha256(concat(link, digest))
 
-/** Times one kind of work; its answer was checked by the caller. */
-export async function measureSteps({ seconds, seed, prove, signal }: BenchContext, step: Step): Promise<Found> {
-  const links = [firstLink(seed, step)]
-  let run = await step.prepare(links[0] ?? seed)
+/** Times one kind of work. `check` throws where the answer for the input of a link is wrong; without it the caller has checked. */
+export async function measureSteps(
+  { seconds, seed, prove, signal, round, onBegin }: BenchContext,
+  step: Step,
+  check: (link: Uint8Array) => unknown = () => {},
+): Promise<Found> {
+  onBegin(step.metric)
+  const first = firstLink(seed, step)
+  if (round === 0) await check(first)
+  const links = [first]
+  let run = await step.prepare(first)
   let output: unknown
   let began: number | undefined
   const times = await time(
@@ -51,7 +58,7 @@ export async function measureSteps({ seconds, seed, prove, signal }: BenchContex
     async () => {
       began ??= performance.now()
       if (!prove) return true
-      const link = after(links.at(-1) ?? seed, await step.digest(output as never))
+      const link = after(links.at(-1) ?? first, await step.digest(output as never))
       links.push(link)
       run = await step.prepare(link)
       return true

@@ -12,7 +12,8 @@ export interface BenchRequest {
   /** 32 bytes of a verifier, as hex: inputs follow from them, and the report carries proofs. */
   challenge?: string | undefined
 }
-export type BenchEvent = { type: 'now'; metric: string } | { type: 'metric'; metric: BenchMetricView }
+/** What is measured now, in which of how many rounds; a figure as it stands after a round, in the place of its state before. */
+export type BenchEvent = { type: 'now'; metric: string; round: number; rounds: number } | { type: 'metric'; metric: BenchMetricView }
 
 export interface Bench {
   /** Measures, signs by the node's hotkey and keeps the report. @throws NodeError LAB_BENCH_*, NATIVE_* */

@@ -39,13 +39,16 @@ export const BenchRequestView = Type.Object(
 export const BenchMetricView = Type.Object({
   metric: Type.String({ description: 'e.g. matmul.f32.1024' }),
   unit: Type.String({ description: 'H/s, 1/s, FLOP/s, B/s, 1/min or s' }),
-  value: Type.Number({ description: 'Median of the repetitions; where work is proven, all of it by all its time.' }),
+  value: Type.Number({ description: 'Median of the repetitions of all rounds; where work is proven, all of it by all its time.' }),
   alone: Type.Optional(
     Type.Number({ description: 'Where work is proven: the median of the repetitions alone, on a device by its own clock. A claim.' }),
   ),
   backend: Type.String(),
   threads: Count,
-  spread: Type.Number({ description: 'Half the distance between the quartiles, as a share of the median.' }),
+  spread: Type.Number({
+    description:
+      'As a share of the median: half of the repetitions lie so near to it, or the medians of the rounds lie so far apart, half the way from the lowest to the highest; the larger one.',
+  }),
   checked: Type.Boolean({ description: 'The answer was right on the very input that was timed, before the clock started.' }),
   repetitions: Count,
   seconds: Type.Number({ description: 'Time of all repetitions together; where work is proven, with what lies between them.' }),
@@ -170,7 +173,9 @@ export const BenchJobView = Type.Object({
   startedAt: Count,
   /** What is measured now. */
   now: Nullable(Type.String()),
-  metrics: Type.Array(BenchMetricView),
+  round: Type.Integer({ minimum: 0, description: 'Which of the rounds it is measured in; 0 before the first.' }),
+  rounds: Count,
+  metrics: Type.Array(BenchMetricView, { description: 'As they stand: each round adds to them.' }),
   report: Nullable(Type.String({ description: 'Id of the report, when it is done.' })),
   error: Nullable(Type.Object({ code: Type.String(), message: Type.String() })),
 })

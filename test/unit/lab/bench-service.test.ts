@@ -21,7 +21,15 @@ test('a run tells its figures as they come, and its report is signed and kept', 
     { subject: 'signature', seconds: 1, threads: 1 },
     { signal: new AbortController().signal, onEvent: (event) => events.push(event) },
   )
-  expect(events.map(({ type }) => type)).toEqual(['now', 'metric', 'now', 'metric'])
+  const schemes = ['signature.ed25519.verify', 'signature.sr25519.verify']
+  const told = events.map((event) => (event.type === 'now' ? [event.round, event.rounds, event.metric] : event.metric.metric))
+  expect(told).toEqual([1, 2, 3].flatMap((round) => schemes.flatMap((scheme) => [[round, 3, scheme], scheme])))
+  const figures = events.flatMap((event) => (event.type === 'metric' ? [event.metric] : []))
+  for (const [i, scheme] of schemes.entries()) {
+    const runs = figures.filter(({ metric }) => metric === scheme).map(({ repetitions }) => repetitions)
+    expect(runs, 'each round adds to it').toEqual([...new Set(runs)].toSorted((a, b) => a - b))
+    expect(report.metrics[i]?.repetitions).toBe(runs.at(-1))
+  }
   expect(report.metrics.map(({ metric, threads, checked }) => [metric, threads, checked])).toEqual([
     ['signature.ed25519.verify', 1, true],
     ['signature.sr25519.verify', 1, true],
