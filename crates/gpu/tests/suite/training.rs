@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use expert::elsewhere::Gradient;
+use expert::layout::Layout;
 use expert::model::{GruShape, Mode, Model, Slice, TransformerShape};
 use expert::watch::Unwatched;
 use gpu::accelerator::Accelerator;
@@ -40,19 +41,27 @@ pub fn gru(embedding: usize, width: usize, context: usize) -> Architecture {
     GruShape { embedding, width, context, mode: Mode::Fast }.into()
 }
 
-fn one_step(steps: u64) -> Slice {
+/// The weights of a checkpoint, empty for those of the seed, the windows of the next step, and the places of the tensors.
+fn question(architecture: Architecture, seed: u64, checkpoint: &[u8]) -> (Question, Layout) {
+    let overheard = Arc::new(Overheard::default());
+    let model = Model::trained_elsewhere(architecture.into(), seed, overheard.clone()).unwrap();
+    if !checkpoint.is_empty() {
+        model.load(checkpoint).unwrap();
+    }
+    model.set_text(&text()).unwrap();
+    model.train(&slice_of(1), &Unwatched).unwrap();
+    let question = overheard.0.lock().unwrap().take().unwrap();
+    (question, model.layout().unwrap())
+}
+
+fn slice_of(steps: u64) -> Slice {
     Slice { steps, budget: Duration::from_mins(10), total_steps: 40 }
 }
 
 /// Central differences along each tensor's gradient, on the device itself and in its own rounding.
 pub fn gradients<E: Engine>(id: &str, device: &mut Accelerator<E>, networks: &[Architecture]) {
     for &network in networks {
-        let overheard = Arc::new(Overheard::default());
-        let model = Model::trained_elsewhere(network.into(), 3, overheard.clone()).unwrap();
-        model.set_text(&text()).unwrap();
-        let layout = model.layout().unwrap();
-        model.train(&one_step(1), &Unwatched).unwrap();
-        let (mut weights, windows) = overheard.0.lock().unwrap().take().unwrap();
+        let ((mut weights, windows), layout) = question(network, 3, &[]);
         // Gains and biases that differ, so that each one's place matters.
         weights.iter_mut().enumerate().for_each(|(i, w)| *w += ((i * 37 % 101) as f32 - 50.0) / 2_000.0);
         let windows: Vec<&[u8]> = windows.iter().map(Vec::as_slice).collect();
@@ -93,24 +102,39 @@ pub fn gradients<E: Engine>(id: &str, device: &mut Accelerator<E>, networks: &[A
     }
 }
 
+/// How far a tensor's weights may be from the CPU's, as a share of the way that training moved them. Rounding alone makes a
+/// hundred-thousandth; a gradient that is wrong in a hundredth of a tensor's numbers, a tenth.
+const STRAY: f64 = 1e-3;
+
+/// Each tensor that a device trained against the CPU's, by the way that both went from the seed's own weights.
+fn same_weights(id: &str, architecture: Architecture, seed: u64, (there, here): (&[u8], &[u8])) {
+    let ((first, _), layout) = question(architecture, seed, &[]);
+    let [there, here] = [there, here].map(|checkpoint| question(architecture, seed, checkpoint).0.0);
+    let distance = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>().sqrt();
+    for tensor in &layout.tensors {
+        let [first, there, here] = [&first, &there, &here].map(|weights| &weights[tensor.range.clone()]);
+        let (stray, way) = (distance(there, here), distance(here, first));
+        assert!(way > 0.0 && stray <= STRAY * way, "{id} {architecture:?}: {}: {stray} of {way}", tensor.name);
+    }
+}
+
 /// The device against the CPU: loss and weights after a few steps.
 pub fn learning<E: Engine>(id: &str, device: &mut Accelerator<E>, architecture: Architecture, steps: u64) {
     let cpu = Model::new(architecture.into(), 7).unwrap();
     cpu.set_text(&text()).unwrap();
     let job = Job { architecture, seed: 7, steps, total_steps: 40, budget: Duration::from_mins(10) };
     let trained = slice(device, &job, (&[], &text()), &Watch::idle()).unwrap();
-    let expected = cpu.train(&one_step(steps), &Unwatched).unwrap();
+    let expected = cpu.train(&slice_of(steps), &Unwatched).unwrap();
     assert_eq!((trained.report.steps, trained.report.bytes), (expected.steps, expected.bytes));
     assert!((trained.report.loss - expected.loss).abs() < 2e-3, "{id}: {} for {}", trained.report.loss, expected.loss);
+    same_weights(id, architecture, job.seed, (&trained.checkpoint, &cpu.save(false).unwrap()));
 
     // A checkpoint goes on where it stopped, here and there.
     let job = Job { steps: 1, ..job };
     let next = slice(device, &job, (&trained.checkpoint, &text()), &Watch::idle()).unwrap();
-    let expected = cpu.train(&one_step(1), &Unwatched).unwrap();
+    let expected = cpu.train(&slice_of(1), &Unwatched).unwrap();
     assert!((next.report.loss - expected.loss).abs() < 5e-3, "{id}: {} for {}", next.report.loss, expected.loss);
-    let loaded = Model::new(architecture.into(), 7).unwrap();
-    loaded.load(&next.checkpoint).unwrap();
-    assert_ne!(loaded.root(), [0; 32]);
+    same_weights(id, architecture, job.seed, (&next.checkpoint, &cpu.save(false).unwrap()));
     let again = slice(device, &job, (&trained.checkpoint, &text()), &Watch::idle()).unwrap();
     assert_eq!(again.checkpoint, next.checkpoint, "{id}: the same bits twice");
 }
