@@ -10,7 +10,7 @@ use cudarc::driver::sys;
 
 use crate::accelerator::Accelerator;
 use crate::cublas::Library;
-use crate::device::{Device, DeviceInfo, Listing};
+use crate::device::{Device, DeviceInfo, Listing, lack_of_memory};
 use crate::engine::{Engine, Family, Kernel, Module, PARAMS_MAX, Product};
 use crate::error::Error;
 use crate::matmul::has_tensor_cores;
@@ -66,6 +66,24 @@ fn driver() -> String {
     module.map_or(cuda.clone(), |module| format!("{module}, {cuda}"))
 }
 
+/// Bytes that nobody uses when the devices are listed, which is before this process opens any. Only a context is told them,
+/// so that one is made and given back; where the memory does not even do for it, that is the error.
+///
+/// No test reaches this call, as no machine of the project's has such a device; what follows from its answer is tested by
+/// the fake device's `freeBytes`.
+fn free_memory(device: sys::CUdevice) -> Result<u64, Error> {
+    // SAFETY: the device came from the driver.
+    let context = unsafe { result::primary_ctx::retain(device) }.map_err(failed)?;
+    // SAFETY: the context was just retained.
+    let free = unsafe { result::ctx::set_current(context) }.and_then(|()| result::mem_get_info());
+    // SAFETY: retained above and released once; this thread, which only lists, has no current context afterwards.
+    unsafe {
+        let _ = result::ctx::set_current(std::ptr::null_mut());
+        let _ = result::primary_ctx::release(device);
+    }
+    free.map(|(free, _)| free as u64).map_err(failed)
+}
+
 fn listing(index: i32) -> Result<Listing, DriverError> {
     let device = result::device::get(index)?;
     let capability = capability(device)?;
@@ -76,8 +94,12 @@ fn listing(index: i32) -> Result<Listing, DriverError> {
     features.extend(dtypes.iter().map(|dtype| dtype.name().to_owned()));
     features.push(format!("sm_{capability}"));
     features.extend(Library::is_present().then(|| String::from("cublaslt")));
-    let reason = (capability < CAPABILITY_MIN)
+    let too_old = (capability < CAPABILITY_MIN)
         .then(|| format!("compute capability {}.{}: 7.0 is needed", capability / 10, capability % 10));
+    let reason = too_old.or_else(|| match free_memory(device) {
+        Ok(free) => lack_of_memory(free, memory as u64),
+        Err(error) => Some(error.to_string()),
+    });
     let info = DeviceInfo {
         id: format!("cuda:{index}"),
         backend: "cuda",

@@ -7,6 +7,17 @@ use crate::shape::Shape;
 use crate::train::{Job, Trained};
 use crate::watch::Watch;
 
+/// Bytes that must be free on a device: the largest pass of training keeps 256 MiB, and what it computes of them takes about
+/// as much again.
+pub const FREE_MIN: u64 = 512 << 20;
+
+/// Why a device that has `free` of `total` bytes left cannot be used; none when it can.
+pub fn lack_of_memory(free: u64, total: u64) -> Option<String> {
+    let mib = |bytes: u64| bytes >> 20;
+    (free < FREE_MIN)
+        .then(|| format!("out of memory: {} of {} MiB are free, {} are needed", mib(free), mib(total), mib(FREE_MIN)))
+}
+
 /// One row of `taumesh devices`, in the form of the port's `DeviceInfo`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -78,4 +89,16 @@ pub type Open = Box<dyn Fn() -> Result<Box<dyn Device>, Error> + Send>;
 pub struct Listing {
     pub info: DeviceInfo,
     pub open: Option<Open>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_needs_its_least_memory_and_no_byte_more() {
+        assert_eq!(lack_of_memory(FREE_MIN, 1 << 30), None);
+        let reason = lack_of_memory(FREE_MIN - 1, 1 << 30);
+        assert_eq!(reason.as_deref(), Some("out of memory: 511 of 1024 MiB are free, 512 are needed"));
+    }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use expert::model::{Model, Slice};
 use serde::Deserialize;
 
-use crate::device::{Device, DeviceInfo, Found, Listing};
+use crate::device::{Device, DeviceInfo, Found, Listing, lack_of_memory};
 use crate::error::Error;
 use crate::host;
 use crate::request::{Heads, Search};
@@ -57,6 +57,8 @@ struct Call {
 pub struct Script {
     name: String,
     memory_bytes: Option<u64>,
+    /// What others have left of its memory; all of it where this is absent.
+    free_bytes: Option<u64>,
     /// Makes it unusable.
     reason: Option<String>,
     calls: Vec<Call>,
@@ -64,7 +66,13 @@ pub struct Script {
 
 impl Default for Script {
     fn default() -> Self {
-        Self { name: String::from("Fake device"), memory_bytes: Some(1 << 30), reason: None, calls: Vec::new() }
+        Self {
+            name: String::from("Fake device"),
+            memory_bytes: Some(1 << 30),
+            free_bytes: None,
+            reason: None,
+            calls: Vec::new(),
+        }
     }
 }
 
@@ -76,6 +84,8 @@ impl Script {
     }
 
     pub fn listing(self) -> Listing {
+        let lack = || lack_of_memory(self.free_bytes?, self.memory_bytes.unwrap_or_default());
+        let reason = self.reason.clone().or_else(lack);
         let info = DeviceInfo {
             id: String::from("fake:0"),
             backend: "fake",
@@ -83,8 +93,8 @@ impl Script {
             memory_bytes: self.memory_bytes,
             driver: Some(String::from("none")),
             features: ["seal", "f32", "f16", "bf16", "int8"].map(String::from).to_vec(),
-            usable: self.reason.is_none(),
-            reason: self.reason.clone(),
+            usable: reason.is_none(),
+            reason,
         };
         let usable = info.usable;
         // The count of calls outlives a device that is opened again.
