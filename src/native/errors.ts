@@ -3,13 +3,20 @@ import { isErrorCode, NodeError } from '../protocol/errors.ts'
 
 const shape = /^([A-Z][A-Z0-9_]+): ([\s\S]*)$/
 
-/** The `NodeError` for a native failure; wrong argument types (which napi itself refuses) are `NATIVE_ARGUMENT`. */
+/** The code that napi gives to a panic it caught, and to nothing else that our exports can end in but what has a code of ours. */
+const PANIC = 'GenericFailure'
+
+/**
+ * The `NodeError` for a native failure: wrong argument types (which napi itself refuses) are `NATIVE_ARGUMENT`, a panic is
+ * `NATIVE_PANIC`.
+ */
 export function nativeError(error: unknown): NodeError {
   if (error instanceof NodeError) return error
   const message = error instanceof Error ? error.message : String(error)
   const [, code = '', detail = ''] = shape.exec(message) ?? []
   if (isErrorCode(code)) return new NodeError(code, { detail }, { cause: error })
-  return new NodeError('NATIVE_ARGUMENT', { detail: message }, { cause: error })
+  const isPanic = error instanceof Error && 'code' in error && error.code === PANIC
+  return new NodeError(isPanic ? 'NATIVE_PANIC' : 'NATIVE_ARGUMENT', { detail: message }, { cause: error })
 }
 
 /** Calls a native function and throws a `NodeError` where it fails. */

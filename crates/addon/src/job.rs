@@ -191,7 +191,7 @@ where
         Box::new(move || match catch_unwind(AssertUnwindSafe(work)) {
             Ok(Ok(value)) => deferred.resolve(Box::new(move |_| Ok(value))),
             Ok(Err(failure)) => deferred.reject(failure.into()),
-            Err(_) => deferred.reject(Failure::new("NATIVE_PANIC", "a native job failed unexpectedly").into()),
+            Err(payload) => deferred.reject(Failure::panic(payload).into()),
         }),
     )?;
     Ok(object)

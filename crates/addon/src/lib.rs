@@ -11,6 +11,9 @@ mod expert;
 mod failure;
 mod job;
 mod mixture;
+mod panics;
+#[cfg(feature = "planted")]
+mod planted;
 mod pow;
 mod signature;
 mod tensor;
