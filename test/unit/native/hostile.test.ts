@@ -1,12 +1,24 @@
-/** Every export of the addon, called with arguments nobody should pass: an error each time, and the process goes on. */
-import { createRequire } from 'node:module'
+/** Every export of the addon, its methods and getters too, called with arguments nobody should pass: an error each time, and the process goes on. */
 import { expect, test } from 'vitest'
+import { nativeError } from '../../../src/native/errors.ts'
+import { binding } from '../../support/addon-calls.ts'
 
-const binding = createRequire(import.meta.url)('../../../src/native/binding.js') as Record<string, unknown>
 const seed = Number(process.env['TAUMESH_SEED'] ?? 1)
 const CALLS = 150
 /** Exports that take nothing, so that nothing can be wrong with their arguments. */
-const withoutArguments = new Set(['Job', 'powBackends', 'tensorDevices'])
+const withoutArguments = new Set([
+  'Job',
+  'Job.cancel',
+  'Job.done',
+  'Job.total',
+  'NativeModel.open',
+  'NativeModel.parameters',
+  'NativeModel.root',
+  'NativeStream.close',
+  'powBackends',
+  'tensorDevices',
+])
+const key = new Uint8Array(32)
 
 function detached(): Uint8Array {
   const bytes = new Uint8Array(64)
@@ -52,28 +64,75 @@ function draws(from: number): (below: number) => number {
   }
 }
 
-const functions = Object.entries(binding).filter(([, value]) => typeof value === 'function') as [string, (...args: unknown[]) => unknown][]
+/** An object of each class, to call its methods and getters on. */
+const objects: Record<string, () => object> = {
+  Job: () => new binding.Job(),
+  NativeModel: () => new binding.NativeModel({ kind: 'gru', embedding: 16, width: 16, context: 16 }, 1n),
+  NativeStream: () => new binding.NativeModel({ kind: 'order', order: 1, matching: false }, 1n).open(),
+  PowSearch: () => new binding.PowSearch(key, key, { difficulty: 1n, start: 0n, count: 64n }),
+}
 
-test('the addon has exports to be tested', () => {
-  expect(functions.length).toBeGreaterThan(20)
+/** A job among them: some exports look at the others only where there is one. */
+const given = [...hostile, ...Object.values(objects)]
+
+/** One thing that can be called, with any arguments; methods and getters on an object of their class, or on what `self` gives. */
+interface Target {
+  name: string
+  call: (args: unknown[], self?: () => unknown) => unknown
+  isMember: boolean
+}
+type Anything = (...args: unknown[]) => unknown
+
+function members(name: string, type: Anything): Target[] {
+  const properties = Object.entries(Object.getOwnPropertyDescriptors(type.prototype as object))
+  return properties.flatMap(([key, { value, get }]): Target[] => {
+    const member = (get ?? value) as Anything
+    if (key === 'constructor') return []
+    return [{ name: `${name}.${key}`, isMember: true, call: (args, self = objects[name]) => Reflect.apply(member, self?.(), args) }]
+  })
+}
+
+const targets = Object.entries<unknown>({ ...binding }).flatMap(([name, value]): Target[] => {
+  if (typeof value !== 'function') return []
+  const exported = value as Anything
+  if (!/^[A-Z]/.test(name)) return [{ name, isMember: false, call: (args) => exported(...args) }]
+  return [{ name, isMember: false, call: (args) => Reflect.construct(exported, args) as unknown }, ...members(name, exported)]
 })
 
-test.each(functions.map(([name]) => name))(`%s answers hostile arguments with an error (seed ${seed})`, async (name) => {
-  const target = binding[name] as (...args: unknown[]) => unknown
-  const isClass = /^[A-Z]/.test(name)
+test('the addon has exports to be tested, and an object of each class', () => {
+  expect(targets.filter(({ isMember }) => !isMember).length).toBeGreaterThan(20)
+  const classes = targets.filter(({ isMember }) => isMember).map(({ name }) => name.split('.')[0])
+  expect(new Set(classes)).toEqual(new Set(Object.keys(objects)))
+})
+
+/** Whether it was refused; fails where it was refused in no decent way. */
+async function isRefused(work: () => unknown): Promise<boolean> {
+  try {
+    await work()
+    return false
+  } catch (error) {
+    expect(error).toBeInstanceOf(Error)
+    expect(nativeError(error).code).not.toBe('NATIVE_PANIC')
+    expect(String(error)).not.toMatch(/panick|unwrap\(\)|RangeError: Maximum call/)
+    return true
+  }
+}
+
+test.each(targets)(`$name answers hostile arguments with an error (seed ${seed})`, async ({ name, call }) => {
   const draw = draws(seed + name.length)
   let refused = 0
   for (let i = 0; i < CALLS; i++) {
-    const args = Array.from({ length: draw(7) }, () => hostile[draw(hostile.length)]?.())
-    try {
-      const result = isClass ? (Reflect.construct(target, args) as unknown) : target(...args)
-      await (result as Promise<unknown>)
-    } catch (error) {
-      expect(error).toBeInstanceOf(Error)
-      expect(String(error)).not.toMatch(/panick|unwrap|RangeError: Maximum call/)
-      refused++
-    }
+    const args = Array.from({ length: draw(7) }, () => given[draw(given.length)]?.())
+    if (await isRefused(() => call(args))) refused++
   }
   if (withoutArguments.has(name)) expect(refused).toBe(0)
   else expect(refused).toBeGreaterThan(CALLS / 2)
 })
+
+test.each(targets.filter(({ isMember }) => isMember))(
+  '$name refuses to be called on anything but its own object',
+  async ({ name, call }) => {
+    const foreign = Object.entries(objects).flatMap(([type, object]) => (name.startsWith(`${type}.`) ? [] : [object]))
+    for (const self of [...hostile, ...foreign]) expect(await isRefused(() => call([], self))).toBe(true)
+  },
+)
