@@ -45,7 +45,8 @@ const BEFORE: usize = 3;
 const STEPS: usize = 65;
 
 /// SHA-256 of the messages of the next pass: step t is entry `BEFORE` + t of `BEFORE` + `STEPS`.
-struct Ahead(Box<[Step]>);
+/// On the stack: memory of the heap, taken and given back with every call, would leave holes between results that are kept.
+struct Ahead([Step; BEFORE + STEPS]);
 
 /// The rounds `$round` with what stands beside each, then the last: words first, since a step may use the word computed there.
 macro_rules! rounds {
@@ -130,9 +131,10 @@ fn half_pass(message: &[V; 4], ahead: &mut Ahead, second: bool) -> V {
 impl Ahead {
     /// SHA-256 of the messages from `base` on, done.
     #[target_feature(enable = "avx512f,avx512bw,bmi1,bmi2")]
+    #[allow(clippy::large_stack_arrays)] // 17 KiB, in threads that have megabytes
     fn begin(folded: &Folded, base: u32) -> Self {
         let zero = _mm512_setzero_si512();
-        let mut ahead = Self(vec![Step { a: zero, e: zero, kw: zero, w: zero }; BEFORE + STEPS].into_boxed_slice());
+        let mut ahead = Self([Step { a: zero, e: zero, kw: zero, w: zero }; BEFORE + STEPS]);
         for back in 1..=BEFORE {
             ahead.0[BEFORE - back].a = splat32(folded.start[back]);
             ahead.0[BEFORE - back].e = splat32(folded.start[4 + back]);
