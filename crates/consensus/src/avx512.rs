@@ -1,10 +1,11 @@
 //! The sixteen lanes of `lanes.rs` in one AVX-512 register. Products of 32 by 32 bits come in two halves, of the even and
 //! of the odd lanes.
 //!
-//! SAFETY, of every block here: the intrinsics need AVX-512 F, BW, DQ and VL (`available` asks for what `Level` enables). `Vector` is private to this crate, and only
-//! `Level::run` names it, in code that runs after the processor was asked for them. Loads and stores are unaligned and
-//! stay inside the arrays that they are given.
+//! SAFETY, of every block here: the intrinsics need AVX-512 F, BW, DQ and VL (`available` asks for what `Level` enables).
+//! `Vector` is private to this crate, and only `Level::run` names it, in code that runs after the processor was asked for
+//! them. Loads and stores are unaligned and stay inside the arrays that they are given.
 #![allow(unsafe_code)]
+#![allow(clippy::undocumented_unsafe_blocks)] // what is said above holds for each of them
 #![allow(clippy::inline_always)] // inlined code takes on the instruction set of the function it is in
 use std::arch::x86_64::{
     __m512i, _mm256_loadu_si256, _mm256_storeu_si256, _mm512_add_epi32, _mm512_add_epi64, _mm512_and_si512,

@@ -197,17 +197,19 @@ impl Backend {
     /// keccak256 of each message of N lanes, in place of a loop over [`crate::keccak::keccak256`].
     pub(crate) fn keccak256<const N: usize>(self, messages: &[[u64; N]]) -> Vec<[u64; 4]> {
         match self.0 {
-            // SAFETY: Backends of these kinds are made only after `avx512::available`.
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512 | Kind::Avx512Sha | Kind::Avx512Woven => {
+                // SAFETY: Backends of these kinds are made only after `avx512::available`.
                 transposed(messages, |lanes| unsafe { avx512::keccak256(lanes) })
             }
-            // SAFETY: Backends of these kinds are made only after `avx2::available`.
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx2 | Kind::Avx2Sha => transposed(messages, |lanes| unsafe { avx2::keccak256(lanes) }),
-            // SAFETY: Backends of these kinds are made only after `neon::available`.
+            Kind::Avx2 | Kind::Avx2Sha => {
+                // SAFETY: Backends of these kinds are made only after `avx2::available`.
+                transposed(messages, |lanes| unsafe { avx2::keccak256(lanes) })
+            }
             #[cfg(target_arch = "aarch64")]
             Kind::Neon | Kind::NeonSha2 | Kind::NeonSha3 => {
+                // SAFETY: Backends of these kinds are made only after `neon::available`.
                 transposed(messages, |lanes| unsafe { neon::keccak256(lanes) })
             }
             _ => messages.iter().map(crate::keccak::keccak256_lanes).collect(),

@@ -47,6 +47,9 @@ impl Strip {
     }
 
     /// As many tiles of `R` rows from `row` on as there are; gives the first row that is left.
+    ///
+    /// # Safety
+    /// As for [`Self::columns`].
     #[inline(always)]
     unsafe fn rows<S: Simd, const R: usize, const V: usize, const EXACT: bool>(
         &self,
@@ -72,6 +75,10 @@ impl Strip {
         row
     }
 
+    /// Sums into the `R` rows of C from `row` on, or onto what is there.
+    ///
+    /// # Safety
+    /// As for [`Self::columns`], and C has these rows.
     #[inline(always)]
     unsafe fn write<S: Simd, const R: usize, const V: usize>(
         &self,
@@ -99,6 +106,9 @@ impl Strip {
     }
 
     /// Sums over the whole inner index.
+    ///
+    /// # Safety
+    /// As for [`Self::columns`], and `a` points to `R` rows of A, `strides` from row to row and along the inner index.
     #[inline(always)]
     unsafe fn tile<S: Simd, const R: usize, const V: usize, const EXACT: bool>(
         &self,
@@ -132,6 +142,9 @@ impl Strip {
     }
 
     /// Sums over every `step`-th inner index from `first` on, in their order.
+    ///
+    /// # Safety
+    /// As for [`Self::tile`].
     #[inline(always)]
     unsafe fn chain<S: Simd, const R: usize, const V: usize, const EXACT: bool>(
         &self,
