@@ -42,6 +42,17 @@ function table(head: string[], rows: string[][]): string {
   return [line(first), line(widths.map((width) => '-'.repeat(width))), ...rest.map(line)].join('\n')
 }
 
+/** Behind a figure that something disturbed; what it was stands below its table. */
+const MARK = '†'
+const spread = ({ spread, warnings }: BenchMetricView): string => `${percent(spread)}${warnings.length === 0 ? '' : ` ${MARK}`}`
+
+/** A table of figures, and below it what disturbed which. */
+function withWarnings(text: string, metrics: readonly BenchMetricView[]): string {
+  const disturbed = metrics.filter(({ warnings }) => warnings.length > 0)
+  const each = disturbed.map(({ metric, backend, warnings }) => `\`${metric}\` (${backend}): ${warnings.join(', ')}`)
+  return each.length === 0 ? text : `${text}\n\n${MARK} ${each.join('; ')}.`
+}
+
 const PRODUCT = /^matmul\.(\w+)\.(\d+)$/
 
 function metricsTable(metrics: BenchMetricView[]): string {
@@ -50,7 +61,7 @@ function metricsTable(metrics: BenchMetricView[]): string {
     metrics.map((one, i) => [
       one.metric === metrics[i - 1]?.metric ? '' : `\`${one.metric}\``,
       readable(one.value, one.unit),
-      percent(one.spread),
+      spread(one),
       String(one.repetitions),
       one.backend,
       one.threads === 0 ? '-' : String(one.threads),
@@ -72,7 +83,7 @@ function productsTable(metrics: BenchMetricView[]): string {
       kind,
       ...sizes.map((n) => {
         const one = those.find((each) => each.n === n)
-        return one === undefined ? '-' : `${readable(one.value, one.unit)} ${percent(one.spread)}`
+        return one === undefined ? '-' : `${readable(one.value, one.unit)} ${spread(one)}`
       }),
     ]),
   )
@@ -87,14 +98,16 @@ const CONTENDERS = {
   torch: 'PyTorch',
 }
 
-/** A row per contest; a contender who did not take part has no figure. */
+/** A row per contest; a contender who did not take part has no figure, and one who took part nowhere no column. */
 function rivalsTable({ results }: Pick<Comparison, 'results'>): string {
+  const present = new Set(results.flatMap(({ standings }) => standings.map(({ name }) => name)))
+  const columns = Object.entries(CONTENDERS).filter(([name]) => present.has(name))
   return table(
-    ['side by side', 'threads', ...Object.values(CONTENDERS), 'addon / best rival'],
+    ['side by side', 'threads', ...columns.map(([, title]) => title), 'addon / best rival'],
     results.map(({ name, threads, unit, standings, ratio }) => [
       `\`${name}\``,
       String(threads),
-      ...Object.keys(CONTENDERS).map((who) => {
+      ...columns.map(([who]) => {
         const one = standings.find((each) => each.name === who)
         return one === undefined ? '-' : `${readable(one.rate, unit)} ${percent(one.spread)}`
       }),
@@ -127,6 +140,7 @@ const rivalsText = (rivals: Results['rivals']): string =>
 /** The text between the markers. */
 export function measuredText(results: Results): string {
   const { machine, settings, createdAt, noise, metrics } = results.report
+  const [products, others] = [metrics.filter(({ metric }) => PRODUCT.test(metric)), metrics.filter(({ metric }) => !PRODUCT.test(metric))]
   const warnings = noise.warnings.length === 0 ? '' : ` The machine was noisy: ${noise.warnings.join('; ')}.`
   const devices = machine.devices
     .filter(({ id }) => id !== 'cpu')
@@ -136,9 +150,9 @@ export function measuredText(results: Results): string {
     `Commands: ${results.commands.map((one) => `\`${one}\``).join(', ')}; ${settings.seconds} s for each figure. Every answer was checked before it was timed.`,
     rivalsText(results.rivals),
     '',
-    metricsTable(metrics.filter(({ metric }) => !PRODUCT.test(metric))),
+    withWarnings(metricsTable(others), others),
     '',
-    ...(metrics.some(({ metric }) => PRODUCT.test(metric)) ? [productsTable(metrics), ''] : []),
+    ...(products.length === 0 ? [] : [withWarnings(productsTable(products), products), '']),
     ...('results' in results.rivals ? [rivalsTable(results.rivals), ''] : []),
     ...(results.races.length === 0 ? [] : [racesTable(results), '']),
   ].join('\n')

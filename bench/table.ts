@@ -37,7 +37,7 @@ interface VitestReport {
     assertionResults: {
       status: string
       fullName: string
-      benchmarks?: { name: string; tasks: { name: string; latency: { p50: number; p75: number; min: number } }[] }[]
+      benchmarks?: { name: string; tasks: { name: string; latency: { p50: number; mad: number } }[] }[]
     }[]
   }[]
 }
@@ -56,8 +56,8 @@ function races(report: VitestReport): Race[] {
         runners: tasks.map(({ name, latency }) => ({
           name,
           seconds: latency.p50 / 1_000,
-          // Of the half of the runs around the median: the slowest runs tell of the machine.
-          spread: (latency.p75 - latency.min) / 2 / latency.p50,
+          // As `spreadOf` of one round: the median absolute deviation.
+          spread: latency.mad / latency.p50,
         })),
       })),
     ),

@@ -40,7 +40,7 @@ const results: Results = {
     metrics: [
       metric({ metric: 'pow.verify', unit: '1/s', value: 1_234_567 }),
       metric({ metric: 'matmul.f32.256', value: 111.1e9 }),
-      metric({ metric: 'matmul.f32.512', value: 222.2e9 }),
+      metric({ metric: 'matmul.f32.512', value: 222.2e9, warnings: ['its rounds lie 30.0 % apart', 'spread of 31.0 %'] }),
       metric({ metric: 'matmul.bf16.512', value: 333.3e9 }),
     ],
     noise: { load: 0, steal: 0, others: 0.5, clockFirst: 3.5, clockLowest: 3.5, warnings: ['other processes used 50.0 % of the CPU time'] },
@@ -104,14 +104,27 @@ test('figures, machine, commit, command and noise stand between the markers, and
 test('products stand in one row per format, with a gap where a size was not measured', () => {
   const written = withMeasured(`${BEGIN}${END}`, results)
   expect(row(written, '`matmul`')).toEqual(['n = 256', 'n = 512'])
-  expect(row(written, 'f32, cpu')).toEqual(['111.1 GFLOP/s ± 1.2 %', '222.2 GFLOP/s ± 1.2 %'])
+  expect(row(written, 'f32, cpu')).toEqual(['111.1 GFLOP/s ± 1.2 %', '222.2 GFLOP/s ± 1.2 % †'])
   expect(row(written, 'bf16, cpu')).toEqual(['-', '333.3 GFLOP/s ± 1.2 %'])
   expect(written).not.toContain('`matmul.f32.256`')
 })
 
+test('what disturbed a figure stands below its table, and a mark at the figure', () => {
+  const written = withMeasured(`${BEGIN}${END}`, results)
+  const [, below] = written.split(/^\| bf16.*\n/m)
+  expect(below).toMatch(/^\n† `matmul\.f32\.512` \(cpu\): its rounds lie 30\.0 % apart, spread of 31\.0 %\.\n/)
+  expect(written.match(/†/g)).toHaveLength(2)
+  const { report } = results
+  const other = { ...report, metrics: [metric({ metric: 'pow.verify', unit: '1/s', warnings: ['the clock fell'] })] }
+  const marked = withMeasured(`${BEGIN}${END}`, { ...results, report: other })
+  expect(row(marked, '`pow.verify`')).toContain('± 1.2 % †')
+  expect(marked).toContain('† `pow.verify` (cpu): the clock fell.')
+})
+
 test('rivals stand beside the addon with their versions; without them the text says why', () => {
   const written = withMeasured(`${BEGIN}${END}`, results)
-  expect(row(written, '`matmul.f32.512`')).toEqual(['2', '444.4 GFLOP/s ± 1.0 %', '-', '-', '222.2 GFLOP/s ± 2.0 %', '2.00'])
+  expect(row(written, '`matmul.f32.512`')).toEqual(['2', '444.4 GFLOP/s ± 1.0 %', '222.2 GFLOP/s ± 2.0 %', '2.00'])
+  expect(row(written, 'side by side')).toEqual(['threads', 'addon', 'PyTorch', 'addon / best rival'])
   expect(written).toContain('torch 9.9.9')
   const without = withMeasured(`${BEGIN}${END}`, { ...results, rivals: { leftOut: 'no Python' } })
   expect(without).toContain('OpenBLAS and PyTorch are left out: no Python.')
