@@ -1,7 +1,7 @@
 /** kill -9 of the GPU program at random moments loses no job (P10, F15), leaves no zombie, and costs no memory. */
 import { describe, expect, test } from 'vitest'
 import type { GpuProgram } from '../../src/native/gpu/options.ts'
-import { gpuScene, isAlive, productJob, sealJob, zombies, type GpuScene, type Outcome } from '../support/gpu-scene.ts'
+import { gpuScene, isAlive, productJob, sealJob, trainingJobs, zombies, type GpuScene, type Outcome } from '../support/gpu-scene.ts'
 import { fakeProgram, isGpuProgramBuilt, realProgram } from '../support/gpu-programs.ts'
 import { rng, testSeed } from '../support/random.ts'
 
@@ -10,6 +10,8 @@ const KILLS = Number(process.env['TAUMESH_GPU_KILLS'] ?? 100)
 /** Jobs at a time. */
 const WORKERS = 4
 const MIB = 2 ** 20
+
+const byCpu = (jobs: readonly Outcome[]): number => jobs.filter(({ fallback }) => fallback !== null).length
 
 /** Kills a living program after a random number of turns of the event loop, until enough have died; then the jobs may end. */
 async function killer(
@@ -29,10 +31,11 @@ async function killer(
   }
 }
 
-describe.each<[string, () => GpuProgram, boolean]>([
-  ['the scripted program', () => fakeProgram(), !isGpuProgramBuilt],
-  ['taumesh-gpu', () => realProgram(), isGpuProgramBuilt],
-])('%s', (name, program, runs) => {
+/** Name, program, whether it runs here, whether it trains. */
+describe.each<[string, () => GpuProgram, boolean, boolean]>([
+  ['the scripted program', () => fakeProgram(), !isGpuProgramBuilt, false],
+  ['taumesh-gpu', () => realProgram(), isGpuProgramBuilt, true],
+])('%s', (name, program, runs, trains) => {
   test.skipIf(!runs)(
     `killed ${KILLS} times under load${runs ? '' : ' (the other program is taken here)'}`,
     async () => {
@@ -42,33 +45,38 @@ describe.each<[string, () => GpuProgram, boolean]>([
       const random = rng(testSeed())
       const killed: number[] = []
       const outcomes: Outcome[] = []
+      const slices: Outcome[] = []
       const memory: number[] = []
       // No SIGSEGV from outside: the handler that Rust programs have for it lets the first one pass.
       const kills = killer(scene, ['SIGKILL', 'SIGABRT', 'SIGKILL', 'SIGILL'], (below) => random.int(below), killed)
-      const worker = async (): Promise<void> => {
+      const models = await Promise.all(Array.from({ length: trains ? WORKERS : 0 }, () => trainingJobs(scene.compute, random)))
+      const worker = async (_: unknown, index: number): Promise<void> => {
+        const train = models[index]
         while (killed.length < KILLS) {
           outcomes.push(await sealJob(scene.compute, random), await productJob(scene.compute, random))
+          if (train !== undefined) slices.push(await train())
           if (outcomes.length % 64 === 0) memory.push(process.memoryUsage().rss)
         }
       }
       await Promise.all([kills, ...Array.from({ length: WORKERS }, worker)])
 
-      const fallbacks = outcomes.filter(({ fallback }) => fallback !== null).length
-      expect(outcomes.filter(({ right }) => !right)).toEqual([])
+      expect([...outcomes, ...slices].filter(({ right }) => !right)).toEqual([])
       expect(killed).toHaveLength(KILLS)
       expect(scene.gpu.starts).toBeGreaterThanOrEqual(KILLS)
       // Both ways of doing a job took part.
-      expect(fallbacks).toBeGreaterThan(0)
-      expect(fallbacks).toBeLessThan(outcomes.length)
-      // After the last kill the device works again.
-      await expect.poll(() => productJob(scene.compute, random), { timeout: 20_000 }).toEqual({ right: true, fallback: null })
+      expect(byCpu(outcomes)).toBeGreaterThan(0)
+      expect(byCpu(outcomes)).toBeLessThan(outcomes.length)
+      if (trains) expect(byCpu(slices)).toBeGreaterThan(0)
+      // After the last kill the device works again, and every model goes on there from where it was.
+      for (const job of [() => productJob(scene.compute, random), ...models])
+        await expect.poll(() => job(), { timeout: 20_000 }).toEqual({ right: true, fallback: null })
       await scene.gpu.close()
       expect(killed.filter(isAlive)).toEqual([])
       expect(zombies()).toBe(0)
       const [early = 0, late = 0] = [memory[Math.floor(memory.length / 3)], memory.at(-1)]
       expect(late - early).toBeLessThan(64 * MIB)
       process.stdout.write(
-        `${name}: ${KILLS} kills, ${outcomes.length} jobs all right, ${fallbacks} of them by the CPU, ${scene.gpu.starts} starts, memory ${((late - early) / MIB).toFixed(1)} MiB more\n`,
+        `${name}: ${KILLS} kills, ${outcomes.length} jobs and ${slices.length} slices of training all right, ${byCpu(outcomes)} and ${byCpu(slices)} of them by the CPU, ${scene.gpu.starts} starts, memory ${((late - early) / MIB).toFixed(1)} MiB more\n`,
       )
     },
     280_000,

@@ -52,6 +52,25 @@ export async function productJob(compute: Compute, random: Rng, options: LongCal
   return { right: product.length === wanted.length && product.every((value, i) => value === wanted[i]), fallback }
 }
 
+/**
+ * Slices of one model that a device trains, each followed by the same on a CPU's twin: what is lost, or trained twice, the two
+ * checkpoints show from then on.
+ */
+export async function trainingJobs(compute: Compute, random: Rng): Promise<(options?: LongCall) => Promise<Outcome>> {
+  const [spec, seed] = [{ kind: 'gru', embedding: 8, width: 8, context: 16 } as const, BigInt(random.int(2 ** 40))]
+  const model = compute.expert.model({ ...spec, device: 'fake:0' }, seed)
+  const twin = cpu.expert.model(spec, seed)
+  const text = random.bytes(256)
+  await Promise.all([model.setText(text), twin.setText(text)])
+  const slice = { steps: 1, budgetMs: 600_000, totalSteps: 1_000 }
+  return async (options = {}) => {
+    let fallback: string | null = null
+    await model.train(slice, { ...options, onFallback: (reason) => (fallback = reason) })
+    await twin.train(slice)
+    return { right: Buffer.compare(await model.save(), await twin.save()) === 0, fallback }
+  }
+}
+
 /** Whether a process is there and no zombie (Linux). */
 export function isAlive(pid: number): boolean {
   try {
