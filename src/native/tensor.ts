@@ -1,9 +1,9 @@
 /** Matrix products and devices of `crates/tensor` as `TensorCompute`. */
 import { NodeError } from '../protocol/errors.ts'
-import type { DeviceInfo, Dtype, Factors, HeldFactor, MatmulShape, Products, TensorCompute } from '../protocol/ports/compute.ts'
+import type { DeviceInfo, Dtype, Factors, HeldFactor, LongCall, MatmulShape, Products, TensorCompute } from '../protocol/ports/compute.ts'
 import { checkArray, checkFlag, checkInteger, checkObject } from './argument.ts'
 import type * as Binding from './binding.js'
-import { long, nativeError } from './errors.ts'
+import { call, long, nativeError } from './errors.ts'
 import { ARRAYS, Held } from './held-factor.ts'
 
 /** The part of the addon that this facade needs. */
@@ -50,15 +50,16 @@ export function tensorCompute(binding: TensorBinding): TensorCompute {
       a: Factors[D] | HeldFactor<D>,
       b: Factors[D] | HeldFactor<D>,
       shape: MatmulShape<D>,
-      options = {},
+      options: LongCall = {},
     ): Promise<Products[D]> {
-      const { dtype, ...product } = checkShape(shape)
-      return await long(new binding.Job(), options, async (job) => {
-        const given = start(a, b, dtype, product, job) as Promise<Products[D]> | Products[D]
-        if (given instanceof Promise) return await given
-        await breath()
-        return given
-      })
+      const { dtype, product } = checkShape(shape)
+      if (options.signal?.aborted === true) throw new NodeError('NATIVE_CANCELLED')
+      const job = new binding.Job()
+      const given = call(() => start(a, b, dtype, product, job)) as Promise<Products[D]> | Products[D]
+      if (given instanceof Promise) return await long(job, options, async () => await given)
+      const turn = breath()
+      if (turn !== undefined) await turn
+      return given
     },
   }
 
@@ -68,7 +69,8 @@ export function tensorCompute(binding: TensorBinding): TensorCompute {
       const held = (name: string, factor: AnyFactor): Binding.NativeFactor => Held.native(binding.NativeFactor, name, factor, dtype)
       return binding.tensorMatmulHeld(held('a', a), held('b', b), product, job) as Promise<Product> | Product
     }
-    for (const [name, values] of Object.entries({ a, b })) checkArray(name, values as Factors[Dtype], ARRAYS[dtype])
+    checkArray('a', a as Factors[Dtype], ARRAYS[dtype])
+    checkArray('b', b as Factors[Dtype], ARRAYS[dtype])
     // The table ties each dtype to its arrays, which were just checked.
     return (kinds[dtype] as (...args: unknown[]) => Promise<Product> | Product)(a, b, product, job)
   }
@@ -95,15 +97,21 @@ function breather(): () => Promise<void> | undefined {
 }
 
 /** The shape with its defaults. Sizes are checked natively against the data; here only that they are whole numbers. */
-function checkShape(shape: MatmulShape<Dtype>): Binding.NativeProduct & { dtype: Dtype } {
+function checkShape(shape: MatmulShape<Dtype>): { product: Binding.NativeProduct; dtype: Dtype } {
   checkObject('shape', shape)
   const { m, k, n, batch = 1, transposeA = false, transposeB = false, exact = false, threads = 0, dtype = 'f32', device = 'cpu' } = shape
-  for (const [name, size] of Object.entries({ batch, m, k, n })) checkInteger(name, size, 0, Number.MAX_SAFE_INTEGER)
+  // One after another: a loop over their names takes as long as a product of 32 rows.
+  checkInteger('batch', batch, 0, Number.MAX_SAFE_INTEGER)
+  checkInteger('m', m, 0, Number.MAX_SAFE_INTEGER)
+  checkInteger('k', k, 0, Number.MAX_SAFE_INTEGER)
+  checkInteger('n', n, 0, Number.MAX_SAFE_INTEGER)
   checkInteger('threads', threads, 0, 4_096)
-  for (const [name, flag] of Object.entries({ transposeA, transposeB, exact })) checkFlag(name, flag)
+  checkFlag('transposeA', transposeA)
+  checkFlag('transposeB', transposeB)
+  checkFlag('exact', exact)
   if (!Object.hasOwn(ARRAYS, dtype)) throw new NodeError('NATIVE_ARGUMENT', { detail: 'dtype must be f32, f16, bf16 or int8' })
   if (device !== 'cpu') throw new NodeError('TENSOR_DEVICE', { detail: `${device} is not the CPU` })
-  return { m, k, n, batch, transposeA, transposeB, exact, threads, dtype }
+  return { product: { m, k, n, batch, transposeA, transposeB, exact, threads }, dtype }
 }
 
 function deviceInfo(device: Binding.NativeDevice): DeviceInfo {

@@ -25,6 +25,9 @@ type Stored<K> = <<K as Kernel>::Left as Format>::Stored;
 /// Words of either factor, for the right one to be read where it lies: 1 MiB, the second cache, in which packed words would
 /// have to lie beside it. Packing it costs a product of 256 or 512 rows more than its rows being far apart.
 const AS_IT_LIES_MAX: usize = 1 << 18;
+/// Words of such a factor that are read again for every block of rows: 256 KiB. Then each thread packs its own rows, and
+/// waits for no other.
+const AGAIN_MAX: usize = 1 << 16;
 /// Packed slices that are there at once: one is packed while another is multiplied and a third is still read by a late
 /// thread.
 const RING: usize = 3;
@@ -60,6 +63,24 @@ enum Stage {
     Nothing,
 }
 
+/// What all threads pack together before they multiply.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ahead {
+    Left,
+    Right,
+    Neither,
+}
+
+impl Ahead {
+    fn of(self, plan: Plan, slice: usize) -> Option<Layout> {
+        match self {
+            Self::Left => Some(plan.left(slice)),
+            Self::Right => Some(plan.right(slice)),
+            Self::Neither => None,
+        }
+    }
+}
+
 /// Slices of one factor, packed.
 struct Ring {
     words: Words,
@@ -69,10 +90,10 @@ struct Ring {
 }
 
 impl Ring {
-    fn new(slices: usize, layout: Layout) -> Self {
+    fn new(slices: usize, words: usize) -> Self {
         /// Slices begin on cache lines.
         const LINE: usize = 16;
-        let size = layout.size().next_multiple_of(LINE);
+        let size = words.next_multiple_of(LINE);
         Self { words: Words::new(slices * size), slices, size }
     }
 
@@ -92,8 +113,9 @@ struct Tiled<'a, K: Kernel> {
     b: &'a [Stored<K>],
     /// The words of the right factor, those of one k after those of another, where it is not packed.
     as_it_lies: Option<&'a [u32]>,
-    /// The right factor, or else the left one.
     ring: Ring,
+    /// What is in the ring.
+    ahead: Ahead,
     target: Target<K::Sum>,
     control: &'a Control<'a>,
 }
@@ -141,12 +163,15 @@ impl<'a, K: Kernel> Tiled<'a, K> {
         let small = (m * k).max(k * n) <= AS_IT_LIES_MAX;
         let fits = small && !transpose_b && n % K::LANES == 0 && K::ORDER == Order::Straight && !K::RAISED;
         let as_it_lies = K::Right::words(b).filter(|_| fits).map(|words| &words[index * k * n..][..k * n]);
-        let (grid, layout) = match as_it_lies {
-            Some(_) => (plan.squares(threads), plan.left(0)),
-            None => (plan.rows(threads), plan.right(0)),
+        let ahead = match as_it_lies {
+            Some(words) if words.len() <= AGAIN_MAX => Ahead::Neither,
+            Some(_) => Ahead::Left,
+            None => Ahead::Right,
         };
-        let ring = Ring::new(if threads == 1 { 1 } else { RING.min(plan.slices()) }, layout);
-        Self { plan, grid, index, a, b, as_it_lies, ring, target, control }
+        let grid = if ahead == Ahead::Left { plan.squares(threads) } else { plan.rows(threads) };
+        let slices = if threads == 1 { 1 } else { RING.min(plan.slices()) };
+        let ring = Ring::new(slices, ahead.of(plan, 0).map_or(0, Layout::size));
+        Self { plan, grid, index, a, b, as_it_lies, ring, ahead, target, control }
     }
 
     /// # Safety
@@ -165,7 +190,7 @@ impl<'a, K: Kernel> Tiled<'a, K> {
         let tasks: Vec<usize> = stages
             .iter()
             .map(|stage| match *stage {
-                Stage::Pack(slice) => self.packed(slice).pieces(),
+                Stage::Pack(slice) => self.ahead.of(self.plan, slice).map_or(0, Layout::pieces),
                 Stage::Multiply(_) => self.grid.blocks(),
                 Stage::Nothing => 0,
             })
@@ -184,25 +209,20 @@ impl<'a, K: Kernel> Tiled<'a, K> {
         });
     }
 
-    /// Of the factor in the ring.
-    fn packed(&self, slice: usize) -> Layout {
-        if self.as_it_lies.is_some() { self.plan.left(slice) } else { self.plan.right(slice) }
-    }
-
     /// # Safety
     /// Nobody else reads or writes this piece of the ring.
     unsafe fn pack(&self, slice: usize, piece: usize) {
-        let layout = self.packed(slice);
+        let Some(layout) = self.ahead.of(self.plan, slice) else { return };
         let from = piece * layout.piece();
         let place = self.ring.place(slice, layout.start(from)..layout.start(from + layout.piece()));
         // SAFETY: the caller's promise.
         let out = unsafe { self.ring.words.part(place) };
-        let Self { plan, index, .. } = self;
-        let elements = plan.elements(slice);
-        if self.as_it_lies.is_some() {
-            pack::<K::Left>(plan.shape.left(self.a, *index).part(elements), layout, K::ORDER, from, out);
+        let elements = self.plan.elements(slice);
+        let shape = self.plan.shape;
+        if self.ahead == Ahead::Left {
+            pack::<K::Left>(shape.left(self.a, self.index).part(elements), layout, K::ORDER, from, out);
         } else {
-            pack::<K::Right>(plan.shape.right(self.b, *index).t().part(elements), layout, K::ORDER, from, out);
+            pack::<K::Right>(shape.right(self.b, self.index).t().part(elements), layout, K::ORDER, from, out);
         }
     }
 
@@ -211,12 +231,16 @@ impl<'a, K: Kernel> Tiled<'a, K> {
     unsafe fn multiply(&self, slice: usize, block: usize) {
         let (rows, columns) = self.grid.block(block);
         let (left, right) = (self.plan.left(slice), self.plan.right(slice));
+        let size = self.ahead.of(self.plan, slice).map_or(0, Layout::size);
         // SAFETY: packed, says the caller.
-        let packed = unsafe { self.ring.words.read(self.ring.place(slice, 0..self.packed(slice).size())) };
+        let packed = unsafe { self.ring.words.read(self.ring.place(slice, 0..size)) };
         let elements = self.plan.elements(slice);
-        if let Some(words) = self.as_it_lies {
-            let n = self.plan.shape.n;
-            let right = Panels { words: &words[elements.start * n..], layout: right, first: 0, stride: Some(n) };
+        let n = self.plan.shape.n;
+        let right = match self.as_it_lies {
+            Some(words) => Panels { words: &words[elements.start * n..], layout: right, first: 0, stride: Some(n) },
+            None => Panels { words: packed, layout: right, first: 0, stride: None },
+        };
+        if self.ahead == Ahead::Left {
             let left = Panels { words: packed, layout: left, first: 0, stride: None };
             // SAFETY: the caller's promises.
             unsafe { self.add((left, right), (rows, columns), &[], slice) };
@@ -232,7 +256,6 @@ impl<'a, K: Kernel> Tiled<'a, K> {
             }
             pack::<K::Left>(x, left, K::ORDER, rows.start, words);
             let left = Panels { words, layout: left, first: rows.start, stride: None };
-            let right = Panels { words: packed, layout: right, first: 0, stride: None };
             // SAFETY: the caller's promises.
             unsafe { self.add((left, right), (rows, columns), starts, slice) };
         });
