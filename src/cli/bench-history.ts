@@ -84,13 +84,15 @@ export function benchHistoryCommands(bench: Command): void {
   bench
     .command('compare')
     .description('two reports side by side: files, ids, latest or previous')
-    .argument('[before]', 'the older one', 'previous')
+    .argument('[before]', 'the older one; previous: of the same machine, with figures in common', 'previous')
     .argument('[after]', 'the newer one', 'latest')
     .addOption(dataOption())
     .addOption(jsonOption())
     .action((before: string, after: string, { data, json }: { data: string; json?: boolean }) => {
-      const read = (name: string) => (existsSync(name) ? readReportFile(name) : history(data, openCompute().signature).find(name))
-      const found = compareReports(read(before), read(after))
+      const kept = history(data, openCompute().signature)
+      const second = existsSync(after) ? readReportFile(after) : kept.find(after)
+      const first = existsSync(before) ? readReportFile(before) : kept.find(before, second)
+      const found = compareReports(first, second)
       print(json, found, () => compareText(found))
     })
 }

@@ -31,11 +31,25 @@ function Choice({
   )
 }
 
+/** The newest before `after` of the same machine that has a figure in common with it, as `taumesh bench compare` takes it. */
+function previous(reports: BenchSummaryView[], after: BenchSummaryView | undefined): BenchSummaryView | undefined {
+  const names = new Set(after?.metrics.map(({ metric, backend }) => `${metric} ${backend}`))
+  return reports.find(
+    ({ createdAt, machine, metrics }) =>
+      after !== undefined &&
+      createdAt < after.createdAt &&
+      machine.id === after.machine.id &&
+      metrics.some(({ metric, backend }) => names.has(`${metric} ${backend}`)),
+  )
+}
+
 export function BenchCompare({ reports }: { reports: BenchSummaryView[] }) {
   const [[before, after], choose] = useState<[string, string]>(['', ''])
   const [found, setFound] = useState<BenchComparisonView | null>(null)
-  const known = (id: string, fallback: number): string => (reports.some((one) => one.id === id) ? id : (reports[fallback]?.id ?? ''))
-  const [older, newer] = [known(before, 1), known(after, 0)]
+  const chosen = (id: string): BenchSummaryView | undefined => reports.find((one) => one.id === id)
+  const second = chosen(after) ?? reports[0]
+  const first = chosen(before) ?? previous(reports, second) ?? reports[1]
+  const [older, newer] = [first?.id ?? '', second?.id ?? '']
   useEffect(() => {
     if (older === '' || newer === '') return
     let open = true

@@ -227,6 +227,7 @@ export const errors = {
   },
   LAB_BENCH_REPORT: { http: 400, retry: 'never', penalty: 0, text: 'not a report of taumesh bench: {detail}' },
   LAB_BENCH_UNKNOWN: { http: 404, retry: 'never', penalty: 0, text: "no report '{report}' is kept: see taumesh bench history" },
+  LAB_BENCH_NO_PREVIOUS: { http: 404, retry: 'never', penalty: 0, text: "no earlier report of its machine is comparable to '{report}'" },
   LAB_BENCH_CHALLENGE_USED: {
     http: 409,
     retry: 'rebuilt',

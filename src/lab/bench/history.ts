@@ -5,6 +5,7 @@ import { gunzipSync, gzipSync } from 'node:zlib'
 import { NodeError } from '../../protocol/errors.ts'
 import { fileError } from '../../protocol/file-error.ts'
 import type { BenchReportView, BenchSummaryView } from '../../protocol/views/bench.ts'
+import { commonFigures } from './compare.ts'
 import { reportId, summaryOf, type Verifier } from './report.ts'
 import { readReport } from './verify.ts'
 
@@ -20,8 +21,11 @@ export interface History {
   keep(report: BenchReportView): string
   /** Newest first; damaged files are passed over. */
   list(limit: number): BenchSummaryView[]
-  /** By id or its beginning; `latest` and `previous` are the two newest. @throws NodeError LAB_BENCH_UNKNOWN */
-  find(name: string): BenchReportView
+  /**
+   * By id or its beginning. `latest` is the newest; `previous` the newest before `after` (or before the newest) that measured something of
+   * the same on the same machine. @throws NodeError LAB_BENCH_UNKNOWN, LAB_BENCH_NO_PREVIOUS
+   */
+  find(name: string, after?: BenchReportView): BenchReportView
 }
 
 /** Reads a report's file, plain or compressed. @throws NodeError CLI_FILE, LAB_BENCH_REPORT */
@@ -55,7 +59,14 @@ export function history(dataFolder: string, verifier: Verifier): History {
         if (!(error instanceof NodeError)) throw error // damaged, or of another version: not ours to show
       }
   }
-  return {
+  const previous = (after: BenchReportView): BenchReportView => {
+    const alike = (report: BenchReportView): boolean =>
+      report.createdAt < after.createdAt && report.machine.id === after.machine.id && commonFigures(report, after).length > 0
+    const found = readable().find(alike)
+    if (found === undefined) throw new NodeError('LAB_BENCH_NO_PREVIOUS', { report: reportId(after) })
+    return found
+  }
+  const kept: History = {
     keep(report) {
       mkdirSync(folder, { recursive: true, mode: 0o700 })
       const id = reportId(report)
@@ -74,14 +85,13 @@ export function history(dataFolder: string, verifier: Verifier): History {
         .take(limit)
         .map((report) => summaryOf(report, verifier))
         .toArray(),
-    find(name) {
-      const nth = { latest: 0, previous: 1 }[name]
+    find(name, after) {
+      if (name === 'previous') return previous(after ?? kept.find('latest'))
       const found =
-        nth === undefined
-          ? readable().find((report) => name.length >= 4 && reportId(report).startsWith(name))
-          : readable().drop(nth).next().value
+        name === 'latest' ? readable().next().value : readable().find((report) => name.length >= 4 && reportId(report).startsWith(name))
       if (found === undefined) throw new NodeError('LAB_BENCH_UNKNOWN', { report: name.slice(0, 40) })
       return found
     },
   }
+  return kept
 }

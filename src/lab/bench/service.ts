@@ -60,6 +60,9 @@ export function benchService({ dataFolder }: { dataFolder: string }, { signer, v
     },
     reports: async (limit) => kept.list(limit),
     report: async (id) => kept.find(id),
-    compare: async (before, after) => compareReports(kept.find(before), kept.find(after)),
+    async compare(before, after) {
+      const second = kept.find(after)
+      return compareReports(kept.find(before, second), second)
+    },
   }
 }

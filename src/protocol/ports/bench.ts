@@ -25,6 +25,6 @@ export interface Bench {
   reports(limit: number): Promise<BenchSummaryView[]>
   /** @throws NodeError LAB_BENCH_UNKNOWN */
   report(id: string): Promise<BenchReportView>
-  /** @throws NodeError LAB_BENCH_UNKNOWN */
+  /** @throws NodeError LAB_BENCH_UNKNOWN, LAB_BENCH_NO_PREVIOUS */
   compare(before: string, after: string): Promise<BenchComparisonView>
 }

@@ -149,7 +149,8 @@ export type BenchSummaryView = Static<typeof BenchSummaryView>
 /** Two reports side by side, figure by figure. */
 export const BenchComparisonView = Type.Object({
   differences: Type.Array(Type.String(), {
-    description: 'What else differs: machine, threads, time. Then a ratio says little about the program.',
+    description:
+      'What else differs: machine, threads, time, clock, and what disturbed one or the other. Then a ratio says little about the program.',
   }),
   rows: Type.Array(
     Type.Object({

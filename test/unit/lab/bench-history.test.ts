@@ -33,6 +33,18 @@ describe('the history', () => {
       expect(() => kept.find(name)).toThrow(expect.objectContaining({ code: 'LAB_BENCH_UNKNOWN' }))
   })
 
+  test('takes for previous the newest before of the same machine that measured something of the same', () => {
+    const kept = history(temporaryFolder(), verifier)
+    const other = one({ metric: 'pow.verify' })
+    const elsewhere = { machine: { ...machine, id: '0'.repeat(16) } }
+    const all = [report(1, [other, one()]), report(2), report(3, [other]), report(4, [one()], elsewhere), report(5)]
+    for (const each of all) kept.keep(each)
+    expect(kept.find('previous').createdAt).toBe(2)
+    expect(kept.find('previous', all[2]).createdAt).toBe(1)
+    expect(() => kept.find('previous', all[3])).toThrow(expect.objectContaining({ code: 'LAB_BENCH_NO_PREVIOUS' }))
+    expect(() => kept.find('previous', all[0])).toThrow(expect.objectContaining({ code: 'LAB_BENCH_NO_PREVIOUS' }))
+  })
+
   test('says who signed a report, and nobody where the signature does not fit', async () => {
     const kept = history(temporaryFolder(), verifier)
     const signed = await signReport(report(1_000), signer)
@@ -66,6 +78,18 @@ test('a comparison tells faster from slower for rates and for times, and noise f
   const other = report(2, [one()], { settings: { subject: 'pow', backend: null, threads: 1, seconds: 1 } })
   expect(compareReports(report(1), other).differences).toEqual(['threads: 2 and 1'])
   expect(compareReports(report(1), report(2)).differences).toEqual([])
+})
+
+test('a comparison says where the clocks differ, and what disturbed either run or a figure of both', () => {
+  const noisy = (clockFirst: number, ...warnings: string[]) => ({ noise: { ...report(0).noise, clockFirst, warnings } })
+  const differences = (before = noisy(4.14), after = noisy(4.14), metrics = [one()]) =>
+    compareReports(report(1, [one()], before), report(2, metrics, after)).differences
+  expect(differences(noisy(4.14), noisy(3.95))).toEqual([])
+  expect(differences(noisy(4.14), noisy(2))).toEqual(['clock: 4.14 GHz and 2.00 GHz'])
+  expect(differences(noisy(2), noisy(4.14, 'others used 9 %'))).toEqual(['clock: 2.00 GHz and 4.14 GHz', 'noise after: others used 9 %'])
+  expect(differences(noisy(4, 'a'), noisy(4, 'a'))).toEqual(['noise before: a', 'noise after: a'])
+  const disturbed = [one({ warnings: ['spread of 31.0 %'] }), one({ metric: 'pow.verify', warnings: ['not of both'] })]
+  expect(differences(noisy(4), noisy(4), disturbed)).toEqual(['noise after: pow.hashrate (avx2): spread of 31.0 %'])
 })
 
 describe('timing', () => {
