@@ -97,3 +97,65 @@ export const denseEpoch = (n: number): fc.Arbitrary<EpochInput> => {
     emission: fc.constant(99_000_000_000n),
   })
 }
+
+type Draw = (below: number) => number
+type Cell = (row: number, uid: number) => number | null
+
+/** 4,096 uids, the most there can be, of whom the first 64 are validators with `cell` for weights and bonds. */
+function widest(stake: (row: number) => bigint, cell: Cell, over: Partial<EpochInput> = {}): EpochInput {
+  const [n, validators] = [4_096, 64]
+  const rows = (): SparseRows =>
+    compress(
+      Array.from({ length: n }, (_, row) =>
+        row >= validators
+          ? []
+          : Array.from({ length: n }, (_, uid) => [uid, cell(row, uid)] as const).filter((one): one is [number, number] => one[1] !== null),
+      ),
+    )
+  return {
+    n,
+    stake: BigUint64Array.from({ length: n }, (_, row) => (row < validators ? stake(row) : 0n)),
+    weights: rows(),
+    bonds: rows(),
+    lastUpdate: new BigUint64Array(n).fill(90n),
+    blockAtRegistration: new BigUint64Array(n),
+    validatorPermit: Uint8Array.from({ length: n }, (_, row) => Number(row < validators)),
+    block: 100n,
+    activityCutoff: 50,
+    kappa: 32_767,
+    bondsMovingAverage: 900_000n,
+    maxAllowedValidators: validators,
+    emission: 99_000_000_000n,
+    ...over,
+  }
+}
+
+/** Markets as large as the definition allows that a twin computes in seconds. */
+export const widestMarkets: [string, (draw: Draw) => EpochInput][] = [
+  [
+    'full rows',
+    (draw) =>
+      widest(
+        () => BigInt(1 + draw(2 ** 31)) << 16n,
+        () => draw(65_536),
+      ),
+  ],
+  // Rows of equal sums, one half of an equal stake on either side of every column's median.
+  [
+    'ties at the median',
+    () =>
+      widest(
+        () => 1_000_000_000n,
+        (row, uid) => 1_000 * (1 + ((row + uid) % 2)),
+      ),
+  ],
+  [
+    'u16 extremes and holes, some of them by a late registration',
+    (draw) =>
+      widest(
+        () => BigInt(draw(4)) << 40n,
+        () => [0, 1, 65_535, null][draw(4)] ?? null,
+        { blockAtRegistration: BigUint64Array.from({ length: 4_096 }, () => BigInt(80 + draw(20))) },
+      ),
+  ],
+]
