@@ -36,7 +36,7 @@ pub fn artefact(texts: &[Vec<u8>], watch: &dyn Watch) -> Result<Vec<u8>, Error> 
         }
     }
     let mut artefact = Vec::new();
-    for (context, row) in (0_u16..).zip(&counts).filter_map(|(context, row)| Some((context, row.as_ref()?))) {
+    for (context, row) in (0..=u16::MAX).zip(&counts).filter_map(|(context, row)| Some((context, row.as_ref()?))) {
         for (byte, &count) in (0_u8..=255).zip(row.iter()).filter(|&(_, &count)| count > 0) {
             artefact.extend_from_slice(&context.to_be_bytes());
             artefact.push(byte);
