@@ -1,8 +1,9 @@
 //! Sparse scoring rows (N3): what is accepted is scored without overflow, the same with fresh and with used buffers, and
 //! never pays more than there is.
 use std::cell::RefCell;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
-use consensus::{Input, OwnedRows, Rows, Workspace, epoch as score};
+use consensus::{Control, Depth, Input, OwnedRows, Row, Rows, Variant, WhatIf, Workspace, epoch as score};
 
 use crate::reader::Reader;
 
@@ -36,37 +37,131 @@ fn borrowed(rows: &OwnedRows) -> Rows<'_> {
     Rows { offsets: &rows.offsets, uids: &rows.uids, values: &rows.values }
 }
 
+/// Everything that an epoch needs, owned; mostly, not always, such that it is accepted.
+struct Case {
+    weights: OwnedRows,
+    bonds: OwnedRows,
+    stake: Vec<u64>,
+    last_update: Vec<u64>,
+    block_at_registration: Vec<u64>,
+    validator_permit: Vec<u8>,
+    block: u64,
+    activity_cutoff: u16,
+    kappa: u16,
+    bonds_moving_average: u64,
+    max_allowed_validators: u16,
+    emission: u64,
+}
+
+impl Case {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        let n = reader.up_to(64);
+        let (weights, bonds) = (rows(reader, n), rows(reader, n));
+        let wild = reader.u8() == 255;
+        let mut number = |small: u64| if wild { reader.edge() } else { u64::from(reader.u16()) % small };
+        let stake = (0..n).map(|_| number(1 << 16) << 20).collect();
+        let last_update = (0..n).map(|_| number(2_000)).collect();
+        let block_at_registration = (0..n).map(|_| number(2_000)).collect();
+        let (block, emission, bonds_moving_average) = (number(4_000), number(1 << 16), number(1_000_001));
+        Self {
+            weights,
+            bonds,
+            stake,
+            last_update,
+            block_at_registration,
+            validator_permit: (0..n).map(|_| reader.u8() & 1).collect(),
+            block,
+            activity_cutoff: reader.u16(),
+            kappa: reader.u16(),
+            bonds_moving_average,
+            max_allowed_validators: u16::from(reader.u8()),
+            emission,
+        }
+    }
+
+    fn input(&self) -> Input<'_> {
+        Input {
+            stake: &self.stake,
+            weights: borrowed(&self.weights),
+            bonds: borrowed(&self.bonds),
+            last_update: &self.last_update,
+            block_at_registration: &self.block_at_registration,
+            validator_permit: &self.validator_permit,
+            block: self.block,
+            activity_cutoff: self.activity_cutoff,
+            kappa: self.kappa,
+            bonds_moving_average: self.bonds_moving_average,
+            max_allowed_validators: self.max_allowed_validators,
+            emission: self.emission,
+        }
+    }
+}
+
 pub fn epoch(bytes: &[u8]) {
-    let mut reader = Reader::new(bytes);
-    let n = reader.up_to(64);
-    let (weights, bonds) = (rows(&mut reader, n), rows(&mut reader, n));
-    let wild = reader.u8() == 255;
-    let mut number = |small: u64| if wild { reader.edge() } else { u64::from(reader.u16()) % small };
-    let stake: Vec<u64> = (0..n).map(|_| number(1 << 16) << 20).collect();
-    let last_update: Vec<u64> = (0..n).map(|_| number(2_000)).collect();
-    let block_at_registration: Vec<u64> = (0..n).map(|_| number(2_000)).collect();
-    let (block, emission, bonds_moving_average) = (number(4_000), number(1 << 16), number(1_000_001));
-    let validator_permit: Vec<u8> = (0..n).map(|_| reader.u8() & 1).collect();
-    let input = Input {
-        stake: &stake,
-        weights: borrowed(&weights),
-        bonds: borrowed(&bonds),
-        last_update: &last_update,
-        block_at_registration: &block_at_registration,
-        validator_permit: &validator_permit,
-        block,
-        activity_cutoff: reader.u16(),
-        kappa: reader.u16(),
-        bonds_moving_average,
-        max_allowed_validators: u16::from(reader.u8()),
-        emission,
-    };
+    let case = Case::read(&mut Reader::new(bytes));
+    let input = case.input();
     let fresh = score(&input);
     let used = USED.with_borrow_mut(|workspace| workspace.epoch(&input));
     assert_eq!(fresh, used, "a used workspace changes the result");
     if let Ok(output) = fresh {
         let paid: u128 = output.emission.iter().map(|&rao| u128::from(rao)).sum();
-        assert!(paid <= u128::from(emission), "{paid} rao of {emission} were paid");
-        assert_eq!(output.bonds.offsets.len(), n + 1);
+        assert!(paid <= u128::from(case.emission), "{paid} rao of {} were paid", case.emission);
+        assert_eq!(output.bonds.offsets.len(), case.stake.len() + 1);
+    }
+}
+
+/// A variant is the epoch of the input rebuilt with it, or is refused as that is.
+pub fn variant(bytes: &[u8]) {
+    let mut reader = Reader::new(bytes);
+    let changes = reader.u8();
+    let (kappa, pace) = (reader.u16(), if changes & 64 == 0 { reader.u64() % 1_000_001 } else { reader.edge() });
+    let mut case = Case::read(&mut reader);
+    let n = case.stake.len();
+    let stake: Vec<u64> = (0..n).map(|_| if changes & 64 == 0 { reader.u64() >> 24 } else { reader.edge() }).collect();
+    let other = rows(&mut reader, n);
+    let Ok(prepared) = WhatIf::prepare(case.input()) else {
+        return assert!(score(&case.input()).is_err(), "what has an epoch cannot be prepared");
+    };
+    let row = |uid: usize| Some(other.offsets[uid] as usize..*other.offsets.get(uid + 1)? as usize);
+    let rows: Vec<(u16, Row<'_>)> = (0..n)
+        .filter_map(|uid| {
+            let range = row(uid)?;
+            let (uids, values) = (other.uids.get(range.clone())?, other.values.get(range)?);
+            Some((uid as u16, Row { uids, values }))
+        })
+        .collect();
+    // All rows or none: then the input rebuilt has the rows of the variant and no others.
+    let replaced = changes & 1 == 1 && rows.len() == n;
+    let variant = Variant {
+        stake: (changes & 2 == 2).then_some(&stake[..]),
+        weights: if replaced { &rows } else { &[] },
+        kappa: (changes & 4 == 4).then_some(kappa),
+        bonds_moving_average: (changes & 8 == 8).then_some(pace),
+    };
+    let control = Control { cancelled: &AtomicBool::new(false), done: &AtomicU64::new(0) };
+    let scored = prepared.score(&[variant, Variant::default()], Depth::Bonds, control);
+    let unchanged = score(&case.input());
+    drop(prepared);
+
+    if replaced {
+        let rows = rows.iter().map(|(_, row)| row);
+        let offsets = std::iter::once(0).chain(rows.clone().scan(0, |end, row| {
+            *end += row.uids.len() as u32;
+            Some(*end)
+        }));
+        case.weights = OwnedRows {
+            offsets: offsets.collect(),
+            uids: rows.clone().flat_map(|row| row.uids).copied().collect(),
+            values: rows.flat_map(|row| row.values).copied().collect(),
+        };
+    }
+    if let Some(stake) = variant.stake {
+        case.stake = stake.to_vec();
+    }
+    case.kappa = variant.kappa.unwrap_or(case.kappa);
+    case.bonds_moving_average = variant.bonds_moving_average.unwrap_or(case.bonds_moving_average);
+    match (scored, score(&case.input())) {
+        (Ok(scored), rebuilt) => assert_eq!(vec![rebuilt, unchanged], scored.into_iter().map(Ok).collect::<Vec<_>>()),
+        (Err(_), rebuilt) => assert!(rebuilt.is_err(), "a variant is refused that has an epoch"),
     }
 }

@@ -42,9 +42,16 @@ pub fn checkpoint(bytes: &[u8]) {
     assert!(answer.is_ok_and(|leaves| leaves[0].len() == 512));
 }
 
-/// An artefact is refused or answers in every context that the input names.
+/// An artefact is refused or answers in every context that the input names; one that we make of any texts, in whatever order
+/// they come, is accepted.
 pub fn fallback(bytes: &[u8]) {
     let (context, artefact) = bytes.split_at(bytes.len().min(4));
+    let texts = [context.to_vec(), artefact.to_vec()];
+    let made =
+        |texts: &[Vec<u8>]| expert::fallback::artefact(texts, &Unwatched).unwrap_or_else(|error| panic!("{error}"));
+    let own = made(&texts);
+    assert_eq!(own, made(&[artefact.to_vec(), context.to_vec()]), "the order of texts changes what they count");
+    drop(model(Spec::Fallback { artefact: own }));
     let Ok(model) = Model::new(Spec::Fallback { artefact: artefact.to_vec() }, 0) else { return };
     let leaves = model.predict(&[context.to_vec()], &[0], &Unwatched).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(leaves[0].len(), (context.len() + 1) * 256);

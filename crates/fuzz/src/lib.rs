@@ -30,13 +30,16 @@ pub struct Target {
 /// All of them.
 pub const TARGETS: &[Target] = &[
     Target { name: "consensus", longest: 4_096, run: consensus_rows::epoch },
+    Target { name: "consensus-what-if", longest: 4_096, run: consensus_rows::variant },
     Target { name: "mixture-leaves", longest: 8_192, run: mixture_bytes::leaves },
+    Target { name: "mixture-encode", longest: 4_096, run: mixture_bytes::logarithms },
     Target { name: "mixture-ntd", longest: 4_096, run: mixture_bytes::distributions },
     Target { name: "mixture-reveal", longest: 8_192, run: mixture_bytes::reveal },
     Target { name: "mixture-game", longest: 2_048, run: mixture_games::shapley },
     Target { name: "seals", longest: 2_048, run: seals::backends_agree },
     Target { name: "ed25519", longest: 4_096, run: signatures::ed25519 },
     Target { name: "sr25519", longest: 4_096, run: signatures::sr25519 },
+    Target { name: "secrets", longest: 512, run: signatures::secrets },
     Target { name: "matrix", longest: 4_096, run: matrices::products },
     Target { name: "checkpoint", longest: 16_384, run: expert_models::checkpoint },
     Target { name: "fallback", longest: 4_096, run: expert_models::fallback },

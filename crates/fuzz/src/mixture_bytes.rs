@@ -1,6 +1,6 @@
 //! What a peer sends to a validator (N4): leaves, short distributions and reveals.
 use mixture::{
-    CLAIM_MAX, Claim, LEAF, Reveal, Status, check_reveal, claims, commit, decode, ntd_decode, ntd_encode, paths,
+    CLAIM_MAX, Claim, LEAF, Reveal, Status, check_reveal, claims, commit, decode, encode, ntd_decode, ntd_encode, paths,
 };
 
 use crate::reader::Reader;
@@ -19,6 +19,29 @@ pub fn leaves(bytes: &[u8]) {
     let claimed = claims(bytes, &text).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(claimed.len(), text.len());
     assert!(claimed.iter().all(|&claim| claim <= CLAIM_MAX));
+}
+
+/// Any numbers are refused for a reason, or become codes: smaller where they are larger, of a distribution again.
+pub fn logarithms(bytes: &[u8]) {
+    let mut reader = Reader::new(bytes);
+    let (rows, odd) = (reader.up_to(3), usize::from(reader.u8() == 255));
+    let wild = reader.u8() & 1 == 1;
+    let mut number = || if wild { f32::from_bits(reader.u32()) } else { f32::from(reader.u16() as i16) / 64.0 };
+    let numbers: Vec<f32> = (0..rows * LEAF + odd).map(|_| number()).collect();
+    let broken = |row: &[f32]| {
+        row.iter().any(|ln| ln.is_nan() || *ln == f32::INFINITY) || row.iter().all(|ln| *ln == f32::NEG_INFINITY)
+    };
+    let Ok(leaves) = encode(&numbers) else {
+        return assert!(odd == 1 || numbers.chunks_exact(LEAF).any(broken), "probabilities are refused");
+    };
+    assert!(odd == 0 && !numbers.chunks_exact(LEAF).any(broken), "what is no distribution is encoded");
+    assert_eq!(leaves.len(), numbers.len());
+    assert!(decode(&leaves).is_ok(), "leaves of ours are refused");
+    for (row, codes) in numbers.chunks_exact(LEAF).zip(leaves.chunks_exact(LEAF)) {
+        let mut pairs: Vec<(f32, u8)> = row.iter().copied().zip(codes.iter().copied()).collect();
+        pairs.sort_by(|(x, _), (y, _)| y.total_cmp(x));
+        assert!(pairs.is_sorted_by_key(|(_, code)| *code), "what is less probable has a smaller code");
+    }
 }
 
 /// Arbitrary bytes are refused or are distributions; what we encode ourselves is accepted.
