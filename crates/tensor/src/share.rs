@@ -25,7 +25,7 @@ pub(crate) struct Call {
     came: AtomicUsize,
     done: AtomicUsize,
     task: *const (dyn Fn(usize, usize) + Sync),
-    /// What a helper's task panicked with.
+    /// What a task panicked with.
     panic: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
@@ -38,7 +38,7 @@ struct Run {
 
 impl Run {
     fn claim(&self) -> Option<usize> {
-        // Who sees that a run was closed sees that those of later stages were (`End`).
+        // Who sees that a run was closed sees that those of later stages were (`Call::end`).
         let piece = self.next.fetch_add(1, Ordering::Acquire);
         (piece < self.end).then_some(piece)
     }
@@ -65,7 +65,8 @@ impl Drop for Done<'_> {
 }
 
 impl Call {
-    /// Stages in order: who comes to one has seen every piece of those before claimed.
+    /// Stages in order: who comes to one has seen every piece of those before claimed. A panic ends it and is kept for the
+    /// caller.
     fn work(&self, me: usize) {
         for (stage, runs) in self.runs.chunks(self.threads).enumerate() {
             let (others, own) = runs.split_at(me);
@@ -73,18 +74,28 @@ impl Call {
                 while let Some(piece) = run.claim() {
                     let _done = Done(&self.done);
                     // SAFETY: this piece was claimed, so `call` waits for it and the task is alive.
-                    unsafe { (*self.task)(stage, piece) };
+                    let end = catch_unwind(AssertUnwindSafe(|| unsafe { (*self.task)(stage, piece) }));
+                    if let Err(panic) = end {
+                        // Before the piece counts as done: the caller looks for it as soon as all do.
+                        *self.panic.lock().unwrap_or_else(PoisonError::into_inner) = Some(panic);
+                        return;
+                    }
                 }
             }
         }
     }
 
-    /// Does what is left of the call; a panic becomes the caller's.
+    /// Does what is left of the call.
     pub(crate) fn help(&self) {
-        let me = self.came.fetch_add(1, Ordering::Relaxed) % self.threads;
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.work(me))) {
-            *self.panic.lock().unwrap_or_else(PoisonError::into_inner) = Some(panic);
-        }
+        self.work(self.came.fetch_add(1, Ordering::Relaxed) % self.threads);
+    }
+
+    /// Waits until nobody does anything of the call, or ever will.
+    fn end(&self) {
+        // Nobody begins anything more; what was claimed comes to its end soon. The last stage is closed first: nobody must
+        // come from one that was closed to a later one that was not, and wait there for what is never done.
+        let claimed = self.runs.iter().rev().map(Run::close).sum();
+        wait(|| self.done.load(Ordering::Acquire) >= claimed);
     }
 }
 
@@ -153,24 +164,11 @@ fn call(stages: &[usize], threads: usize, task: &(dyn Fn(usize, usize) + Sync)) 
     for _ in 1..threads {
         summon(&call);
     }
-    // A panic here goes on only after the helpers are done with the task.
-    let end = End(&call);
     call.work(0);
-    drop(end);
+    call.end();
     let panic = call.panic.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(panic) = panic {
         resume_unwind(panic);
-    }
-}
-
-struct End<'a>(&'a Call);
-
-impl Drop for End<'_> {
-    fn drop(&mut self) {
-        // Nobody begins anything more; what was claimed comes to its end soon. The last stage is closed first: nobody must
-        // come from one that was closed to a later one that was not, and wait there for what is never done.
-        let claimed = self.0.runs.iter().rev().map(Run::close).sum();
-        wait(|| self.0.done.load(Ordering::Acquire) >= claimed);
     }
 }
 
