@@ -83,12 +83,15 @@ pub(crate) struct HalfWide;
 /// bf16 widened to f32.
 pub(crate) struct BrainWide;
 /// Two bf16.
+#[cfg_attr(not(any(test, target_arch = "x86_64")), expect(dead_code, reason = "only AVX-512 multiplies such words"))]
 pub(crate) struct BrainPair;
 /// Two i8 widened to i16.
 pub(crate) struct ShortPair;
 /// Four i8.
+#[cfg_attr(not(any(test, target_arch = "x86_64")), expect(dead_code, reason = "only AVX-512 multiplies such words"))]
 pub(crate) struct ByteQuad;
 /// Four i8, each raised by 128 so that it is unsigned.
+#[cfg_attr(not(any(test, target_arch = "x86_64")), expect(dead_code, reason = "only AVX-512 multiplies such words"))]
 pub(crate) struct RaisedQuad;
 
 impl Format for Single {

@@ -173,6 +173,7 @@ fn along<F: Format>(x: View<F::Stored>, lines: Range<usize>, words: usize, order
 struct Places {
     words: [usize; BLOCK],
     /// The farthest of them.
+    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "slices check what is written to them"))]
     reach: usize,
 }
 

@@ -80,6 +80,7 @@ pub(crate) struct Tile<'a, S> {
 /// Has the memory of a row of C brought near, which is needed once the sums are done: it was written or read long ago, and
 /// waiting for it costs more than all the tile's additions to it.
 #[inline(always)]
+#[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "the hint is an instruction of x86-64"))]
 pub(crate) fn soon<S>(row: *const S, columns: usize) {
     #[cfg(target_arch = "x86_64")]
     {
