@@ -11,6 +11,8 @@ const withoutArguments = new Set([
   'Job.cancel',
   'Job.done',
   'Job.total',
+  'NativeFactor.release',
+  'NativeFactor.values',
   'NativeModel.open',
   'NativeModel.parameters',
   'NativeModel.root',
@@ -67,6 +69,7 @@ function draws(from: number): (below: number) => number {
 /** An object of each class, to call its methods and getters on. */
 const objects: Record<string, () => object> = {
   Job: () => new binding.Job(),
+  NativeFactor: () => new binding.NativeFactor('int8', new Int8Array(3)),
   NativeModel: () => new binding.NativeModel({ kind: 'gru', embedding: 16, width: 16, context: 16 }, 1n),
   NativeStream: () => new binding.NativeModel({ kind: 'order', order: 1, matching: false }, 1n).open(),
   PowSearch: () => new binding.PowSearch(key, key, { difficulty: 1n, start: 0n, count: 64n }),
