@@ -30,11 +30,12 @@ const kinds: Record<string, Kind> = {
     tests: ['-p consensus -p mixture -p signature@0.1.0 -p tensor -p pow -p expert -p fuzz --lib --tests', '-p gpu --lib --test frames'],
     options: { ASAN_OPTIONS: 'detect_leaks=0' },
   },
-  // The crate whose threads are its own. rayon's queues order memory by fences, which this sanitizer cannot see.
+  // The crates that share memory between threads by rules of their own. rayon's queues order memory by fences, which this sanitizer
+  // cannot see: products only start threads by them.
   thread: {
     bug: 'race',
     finds: /ThreadSanitizer: data race/,
-    tests: ['-p pow --lib --tests'],
+    tests: ['-p pow -p tensor --lib --tests'],
     options: { TSAN_OPTIONS: 'halt_on_error=1' },
     buildStd: true,
   },
@@ -55,13 +56,19 @@ function standardLibrary(): string {
   return join(stdout.trim(), 'lib', 'rustlib', 'src', 'rust', 'library', 'std')
 }
 
+/** What building the standard library again wants for, or null. */
+function lacking(): string | null {
+  if (!existsSync(standardLibrary())) return 'needs the source of the standard library: rustup component add rust-src'
+  const { status, output } = run('cargo', ['fetch', '--locked', '-Zbuild-std', '--target', triple], {})
+  return status === 0 ? null : `what the standard library is built from cannot be fetched: ${output.trim().split('\n').at(-1) ?? ''}`
+}
+
 function sanitize(name: string, kind: Kind): boolean {
   const at = join(root, 'target', 'sanitize', name)
   const flag = `-Zsanitizer=${name}`
-  if (kind.buildStd && !existsSync(standardLibrary())) {
-    console.log(
-      JSON.stringify({ suite: `sanitize ${name}`, skipped: 'needs the source of the standard library: rustup component add rust-src' }),
-    )
+  const lacks = kind.buildStd && lacking()
+  if (lacks) {
+    console.log(JSON.stringify({ suite: `sanitize ${name}`, skipped: lacks }))
     return true
   }
   mkdirSync(at, { recursive: true })
