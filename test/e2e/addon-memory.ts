@@ -13,11 +13,11 @@ import type { Planted } from '../support/planted-addon.ts'
 /** What a call may leave, bytes: 1 KiB per 1,000. */
 const LEFT_MAX = 1.024
 /** What the heap's own breathing may move resident memory by in the calmest block, bytes: a few of its chunks. */
-const NOISE = 256 << 10
+const NOISE = 512 << 10
 /** How far results may raise memory before they are collected, bytes: V8 lets 64 MiB of what was lent to it wait. */
 const RISE_MAX = 128 << 20
 /** Blocks of calls that are looked at while memory grows. */
-const BLOCKS = 6
+const BLOCKS = 12
 /** Calls in flight: enough to keep the pool busy, few enough for its queue. */
 const ABREAST = 16
 /** Bytes of the planted leak. */

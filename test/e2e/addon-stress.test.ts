@@ -28,9 +28,9 @@ test('no export keeps memory, or piles it up, over 8,000 calls of each and 0.7 s
   expect(report).toMatchObject({ leaking: [], rising: [], exports: addonExports().length })
 }, 600_000)
 
-test('a planted leak of 64 bytes a call is seen, in the 40,000 that a fast export is given', async () => {
+test('a planted leak of 64 bytes a call is seen, in the 100,000 calls that a fast export is given', async () => {
   const addon = await plantedAddon(temporaryFolder())
-  expect(await run('addon-memory.ts', '--calls', '40000', '--planted', addon)).toMatchObject({ leaking: ['plantedLeak'], exports: 1 })
+  expect(await run('addon-memory.ts', '--calls', '100000', '--planted', addon)).toMatchObject({ leaking: ['plantedLeak'], exports: 1 })
 }, 600_000)
 
 test.each(['solving', 'busy'])(
