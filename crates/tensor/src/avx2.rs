@@ -13,7 +13,9 @@ macro_rules! avx2_tile {
             #[target_feature(enable = "avx2,fma")]
             fn $name(sum: $sum, vector: __m256i, lanes: 8, step of rows: 2, order: $order),
             zero: _mm256_setzero_si256(),
+            // SAFETY: `tile_function!` loads and stores whole vectors where it has them, at any alignment.
             load: |from: *const u32| unsafe { _mm256_loadu_si256(from.cast()) },
+            // SAFETY: as for `load`.
             store: |to: *mut u32, vector| unsafe { _mm256_storeu_si256(to.cast(), vector) },
             splat: |word: u32| _mm256_set1_epi32(word as i32),
             plus: $plus,

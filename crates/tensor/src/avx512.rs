@@ -18,7 +18,9 @@ macro_rules! avx512_tile {
             $(#[$attribute])*
             fn $name(sum: $sum, vector: __m512i, lanes: 16, step of rows: 4, order: $order),
             zero: _mm512_setzero_si512(),
+            // SAFETY: `tile_function!` loads and stores whole vectors where it has them, at any alignment.
             load: |from: *const u32| unsafe { _mm512_loadu_si512(from.cast()) },
+            // SAFETY: as for `load`.
             store: |to: *mut u32, vector| unsafe { _mm512_storeu_si512(to.cast(), vector) },
             splat: |word: u32| _mm512_set1_epi32(word as i32),
             plus: $plus,

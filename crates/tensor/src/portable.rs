@@ -25,6 +25,7 @@ macro_rules! portable_tile {
             zero: [<$sum>::default(); LANES],
             // SAFETY: words and numbers have one size and alignment, and any bits are a number.
             load: |from: *const u32| unsafe { from.cast::<[$sum; LANES]>().read() },
+            // SAFETY: as for `load`.
             store: |to: *mut u32, vector: [$sum; LANES]| unsafe { to.cast::<[$sum; LANES]>().write(vector) },
             splat: $splat,
             plus: $plus,

@@ -49,7 +49,10 @@ export const BenchMetricView = Type.Object({
     description:
       'As a share of the median: half of the repetitions lie so near to it, or the medians of the rounds lie so far apart, half the way from the lowest to the highest; the larger one.',
   }),
-  checked: Type.Boolean({ description: 'The answer was right on the very input that was timed, before the clock started.' }),
+  checked: Type.Boolean({
+    description:
+      'The answer was right on the very input that was timed, before the clock started. Under a challenge the largest epoch and game are left to the verifier, who does steps of them again.',
+  }),
   repetitions: Count,
   seconds: Type.Number({ description: 'Time of all repetitions together; where work is proven, with what lies between them.' }),
   warnings: Type.Array(Type.String(), { description: 'What disturbed this figure.' }),
