@@ -19,7 +19,12 @@ test(
   },
 )
 
+/** Lives of a ledger that acknowledges too early. One in six (10 of 60) is killed at an instant when nothing was promised that was not kept. */
+const PLANTED_LIVES = 30
+
 test('the kill test sees an acknowledgement that comes before its commit', { timeout: 60_000 }, async () => {
-  const report = await killRun({ path: temporaryFolder(), rounds: 6, seed: testSeed(), planted: true })
-  expect(report.lost).toBeGreaterThan(0)
+  let lost = 0
+  for (let life = 0; life < PLANTED_LIVES && lost === 0; life++)
+    ({ lost } = await killRun({ path: temporaryFolder(), rounds: 1, seed: testSeed() + life, planted: true }))
+  expect(lost).toBeGreaterThan(0)
 })
