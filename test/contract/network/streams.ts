@@ -49,30 +49,29 @@ export function streams(open: OpenScene): void {
     expect(sent).toBeLessThan(total)
   })
 
-  test('leaving the stream or aborting aborts the handler within 100 ms', async () => {
+  test('leaving the stream or aborting aborts the handler', async () => {
     await using world = await open()
     const [a, b] = [await world.neuron(alice), await world.neuron(bob)]
     const started: (() => void)[] = []
-    const ended: ((at: number) => void)[] = []
+    const ended: ((reason: unknown) => void)[] = []
     b.serve('node.wait', rule(), async ({ signal: job, chunk }) => {
       await chunk(utf8('go'))
       started.shift()?.()
       return await new Promise((_, reject) =>
         job.addEventListener('abort', () => {
-          ended.shift()?.(performance.now())
+          ended.shift()?.(job.reason)
           reject(job.reason)
         }),
       )
     })
-    const left = Promise.withResolvers<number>()
+    const left = Promise.withResolvers<unknown>()
     ended.push(left.resolve)
     const stream = a.stream(at(bob, b), 'node.wait', utf8(''), soon)
     await stream.next()
-    const leftAt = performance.now()
     await stream.return(undefined as never)
-    expect((await left.promise) - leftAt).toBeLessThan(100)
+    expect(await left.promise).toEqual(failing('WIRE_CANCELLED'))
 
-    const aborted = Promise.withResolvers<number>()
+    const aborted = Promise.withResolvers<unknown>()
     ended.push(aborted.resolve)
     const isRunning = signal()
     started.push(isRunning.resolve)
@@ -80,9 +79,8 @@ export function streams(open: OpenScene): void {
     const call = a.call(at(bob, b), 'node.wait', utf8(''), { ...soon, signal: abort.signal })
     call.catch(() => undefined)
     await isRunning.promise
-    const abortedAt = performance.now()
     abort.abort()
-    expect((await aborted.promise) - abortedAt).toBeLessThan(100)
+    expect(await aborted.promise).toEqual(failing('WIRE_CANCELLED'))
     await expect(call).rejects.toEqual(failing('WIRE_CANCELLED'))
   })
 
@@ -95,10 +93,8 @@ export function streams(open: OpenScene): void {
       over.resolve()
       return utf8('too late')
     })
-    const startedAt = performance.now()
     await expect(a.call(at(bob, b), 'node.wait', utf8(''), { netuid: 1, deadlineMs: 300 })).rejects.toEqual(failing('WIRE_DEADLINE'))
     await over.promise
-    expect(performance.now() - startedAt).toBeLessThan(1_500)
   })
 
   test('a callee that works for longer than a second says so', async () => {

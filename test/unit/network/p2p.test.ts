@@ -101,7 +101,8 @@ test('two hundred frames that claim 2^28 - 1 bytes cost no memory, and their sen
     await untilGone(raw.connection.gone)
     await carrier.close()
   }
-  expect(process.memoryUsage().rss - before).toBeLessThan(48 * 1024 * 1024)
+  // One frame of that size is 256 MiB; twenty-five hosts that come and go move the process by some tens.
+  expect(process.memoryUsage().rss - before).toBeLessThan(160 * 1024 * 1024)
   expect((await a.call(peer(), 'expert.echo', utf8('x'), ask)).body).toEqual(utf8('x'))
 })
 
