@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { gpuDefaults } from '../../../../src/native/gpu/options.ts'
 import { GpuSupervisor, NOT_BUILT } from '../../../../src/native/gpu/supervisor.ts'
 import type { Deed } from '../../../support/fake-gpu.ts'
-import { gpuScene, isAlive, productJob, sealJob, shortTimes } from '../../../support/gpu-scene.ts'
+import { gpuScene, isAlive, productJob, sealJob, patientTimes } from '../../../support/gpu-scene.ts'
 import { fakeProgram } from '../../../support/gpu-programs.ts'
 import { rng, testSeed } from '../../../support/random.ts'
 
@@ -172,12 +172,12 @@ describe('a hung program is ended', () => {
   })
 
   test('a stopped program that was idle', async () => {
-    await using scene = gpuScene(fakeProgram(), { pingEveryMs: 50, pingMs: 200 })
+    await using scene = gpuScene(fakeProgram(), { pingEveryMs: 50, pingMs: 1_000 })
     await scene.gpu.run('fake:0', ping)
     const pid = (await scene.gpu.pid()) ?? 0
     process.kill(pid, 'SIGSTOP')
     await expect.poll(() => isAlive(pid), { timeout: 20_000 }).toBe(false)
-    await expect.poll(() => scene.gpu.starts, { timeout: 20_000 }).toBe(2)
+    await expect.poll(() => scene.gpu.starts, { timeout: 20_000 }).toBeGreaterThan(1)
   })
 
   test('a cancel that is not obeyed', async () => {
@@ -230,7 +230,7 @@ test('close ends the program and what it did, and a later job starts it anew', a
 })
 
 test('a frozen program does not hold up a close', async () => {
-  const gpu = new GpuSupervisor(fakeProgram(), { ...shortTimes, closeMs: 200 })
+  const gpu = new GpuSupervisor(fakeProgram(), { ...patientTimes, closeMs: 200 })
   await gpu.devices()
   const pid = (await gpu.pid()) ?? 0
   process.kill(pid, 'SIGSTOP')

@@ -34,7 +34,7 @@ describe.skipIf(!isGpuProgramBuilt).each(specs)('a $kind (needs npm run build:gp
   test.each(['fail', 'exit', 'abort', 'memory', 'hang', 'wrong'] as const)(
     'goes on with the CPU’s bits where the device ends in %s',
     async (deed) => {
-      await using scene = gpuScene(realProgram({ calls: [{ at: 1, do: deed }] }))
+      await using scene = gpuScene(realProgram({ calls: [{ at: 1, do: deed }] }), deed === 'hang' ? { quietMs: 1_500 } : {})
       const fallbacks: string[] = []
       const model = scene.compute.expert.model({ ...spec, device: 'fake:0' } as ModelSpec, 7n)
       const there = await trained(model, 3, { onFallback: (reason) => fallbacks.push(reason) })
