@@ -1,9 +1,10 @@
 /**
  * What disturbs a measurement: other processes, a hypervisor that takes the core away, a clock that falls. The counters of
- * Linux tell the first two; the clock is measured by a chain of dependent operations, which nothing but the clock can speed up.
+ * Linux tell the first two; the clock is measured.
  */
 import { readFileSync } from 'node:fs'
 import { loadavg } from 'node:os'
+import { clockGhz } from './clock.ts'
 
 /** /proc/stat counts in hundredths of a second on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100
@@ -18,13 +19,6 @@ export const CLOCK_DROP_MAX = 0.05
  * narrow even then, and it is the share of other processes that tells.
  */
 export const SPREAD_MAX = 0.25
-/** Multiplication (3 cycles) and exclusive or (1), each waiting for the one before; an addition could overflow, and be compiled to one of floats. */
-const CYCLES_PER_LINK = 4
-const LINKS = 100_000
-/** As many windows in a row that are no faster end the search for the fastest. */
-const WINDOWS = 24
-/** A window this much shorter is no chance: the compiler has just taken up the loop, whose code it drops between two looks. */
-const CLEARLY_SHORTER = 0.95
 
 interface Ticks {
   all: number
@@ -38,35 +32,6 @@ export interface NoiseSince {
   steal: number | null
   others: number | null
   clock: number
-}
-
-function chain(seed: number): number {
-  let x = seed
-  for (let i = 0; i < LINKS; i++) x = Math.imul(x, 0x9e37_79b1) ^ i
-  return x
-}
-
-/** The shortest time that `window` gives, asked until it stays that way. */
-export function shortest(window: () => number): number {
-  let best = Number.POSITIVE_INFINITY
-  for (let since = 0; since < WINDOWS; since++) {
-    const took = window()
-    if (took < CLEARLY_SHORTER * best) since = 0
-    best = Math.min(best, took)
-  }
-  return best
-}
-
-/** GHz of the core this runs on: by the fastest of some short windows, so that neither an interruption nor the compiler counts. */
-export function clockGhz(): number {
-  let x = 1
-  const best = shortest(() => {
-    const began = performance.now()
-    x = chain(x)
-    return performance.now() - began
-  })
-  // `x` must be used, or the compiler may drop the chain.
-  return x === 0.5 ? 0 : (LINKS * CYCLES_PER_LINK) / (best * 1e6)
 }
 
 /**

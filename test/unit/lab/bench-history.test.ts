@@ -4,11 +4,12 @@ import { once } from 'node:events'
 import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { chain, clockGhz, LINKS, shortest } from '../../../src/lab/bench/clock.ts'
 import { compareReports } from '../../../src/lab/bench/compare.ts'
 import { history } from '../../../src/lab/bench/history.ts'
 import { describeMachine } from '../../../src/lab/bench/machine.ts'
 import { figure, time } from '../../../src/lab/bench/measure.ts'
-import { childTicks, clockGhz, NoiseWatch, shortest, SPREAD_MAX, warningsOf } from '../../../src/lab/bench/noise.ts'
+import { childTicks, NoiseWatch, SPREAD_MAX, warningsOf } from '../../../src/lab/bench/noise.ts'
 import { reportId, signReport } from '../../../src/lab/bench/report.ts'
 import type { BenchMetricView } from '../../../src/protocol/views/bench.ts'
 import { benchMetric as one, benchParts, benchReport as report } from '../../support/bench.ts'
@@ -154,14 +155,20 @@ describe('noise', () => {
     expect(warningsOf(quiet, 3, SPREAD_MAX + 0.001)).toEqual(['spread of 25.1 %'])
   })
 
-  test('is not a loop that the compiler takes up late, nor an interruption', () => {
+  test('is not a core that takes up its clock late, nor an interruption', () => {
     const given = (times: number[]): (() => number) => {
       const left = times.values()
       return () => left.next().value ?? Number.NaN
     }
-    const [interpreted, compiled] = [Array.from({ length: 20 }, () => 10), Array.from({ length: 50 }, () => 1)]
-    expect(shortest(given([...interpreted, 5, ...interpreted, ...compiled]))).toBe(1)
-    expect(shortest(given([...compiled.slice(0, 6), 40, ...compiled]))).toBe(1)
+    const [idle, awake] = [Array.from({ length: 20 }, () => 10), Array.from({ length: 50 }, () => 1)]
+    expect(shortest(given([...idle, 5, ...idle, ...awake]))).toBe(1)
+    expect(shortest(given([...awake.slice(0, 6), 40, ...awake]))).toBe(1)
+  })
+
+  test.each([1, 3])('is not taken for a falling clock by a chain with more links than are counted (%i turns)', (turns) => {
+    let value = 0
+    for (let i = 0; i < turns * LINKS; i++) value = ((value ^ 0x1234_5677) + 0x1234_5677) | 0
+    expect(chain(turns, 0x1234_5677)).toBe(value)
   })
 
   test('is measured on this machine: a plausible clock and shares of time', () => {
