@@ -211,7 +211,7 @@ test('what the mempool takes on an unchanged state executes', () => {
     }),
     runs(40),
   )
-  expect(taken).toBeGreaterThan(50)
+  expect(taken).toBeGreaterThan(10)
 })
 
 test('tokens are conserved over a long random run', () => {
