@@ -12,13 +12,6 @@ const STEAL_MAX = 0.02
 const OTHERS_MAX = 0.05
 /** Share of the clock; less is its own coming and going. */
 export const CLOCK_DROP_MAX = 0.05
-/**
- * Of a figure's spread; above this a comparison with another run is worth little. Measured by the quartiles of one stretch on 2 cores: on the idle
- * machine epochs of 128 x 4,096 and single bytes generated spread up to 23 % by themselves, products up to 9 %. With both cores kept
- * busy by others every run of consensus (27 % and more), products (36 %) and mixture (48 %) had a figure above; short ones stay
- * narrow even then, and it is the share of other processes that tells.
- */
-export const SPREAD_MAX = 0.25
 
 interface Ticks {
   all: number
@@ -98,15 +91,14 @@ export class NoiseWatch {
   }
 }
 
-const percent = (share: number): string => `${(100 * share).toFixed(1)} %`
+export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`
 
 /** What to say of a figure that was taken under this noise. */
-export function warningsOf({ steal, others, clock }: NoiseSince, clockFirst: number, spread: number): string[] {
+export function warningsOf({ steal, others, clock }: NoiseSince, clockFirst: number): string[] {
   const found: string[] = []
-  if (spread > SPREAD_MAX) found.push(`spread of ${percent(spread)}`)
-  if (steal !== null && steal > STEAL_MAX) found.push(`the hypervisor took ${percent(steal)} of the CPU time`)
+  if (steal !== null && steal > STEAL_MAX) found.push(`the hypervisor took ${percent(steal)} of the CPU time (steal)`)
   if (others !== null && others > OTHERS_MAX) found.push(`other processes used ${percent(others)} of the CPU time`)
   if (clock < clockFirst * (1 - CLOCK_DROP_MAX))
-    found.push(`the clock fell from ${clockFirst.toFixed(2)} to ${clock.toFixed(2)} GHz (throttled or taken away)`)
+    found.push(`the clock fell from ${clockFirst.toFixed(2)} to ${clock.toFixed(2)} GHz (throttled, or boosted less)`)
   return found
 }

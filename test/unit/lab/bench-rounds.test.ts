@@ -1,8 +1,8 @@
 /** Figures of several rounds: what differs between them shows, and warns. */
 import { describe, expect, test } from 'vitest'
-import { figure, pooled } from '../../../src/lab/bench/measure.ts'
+import { figure, pooled, type Figure } from '../../../src/lab/bench/measure.ts'
 import { NoiseWatch } from '../../../src/lab/bench/noise.ts'
-import { Rounds } from '../../../src/lab/bench/rounds.ts'
+import { Rounds, SPREAD_MAX } from '../../../src/lab/bench/rounds.ts'
 import { betweenRounds, medianOf, spreadOf } from '../../../src/lab/bench/spread.ts'
 
 const where = { backend: 'cpu', threads: 1 }
@@ -45,14 +45,24 @@ describe('rounds of one figure', () => {
     expect(Object.keys(rounds.metrics()[0] ?? {})).not.toContain('rounds')
   })
 
+  /** What the runs themselves give away, whatever the machine does meanwhile. */
+  const warningsOf = (...figures: Figure[]) => {
+    const rounds = new Rounds(new NoiseWatch())
+    for (const one of figures) rounds.add(one)
+    return rounds.metrics()[0]?.warnings.filter((one) => /^its rounds|^spread/.test(one))
+  }
+
   test('warn where they are unlike, however steady each is', () => {
-    const warningsOf = (...times: number[]) => {
-      const rounds = new Rounds(new NoiseWatch())
-      for (const time of times) rounds.add(steady(time))
-      return rounds.metrics()[0]?.warnings.filter((one) => one.startsWith('its rounds'))
-    }
-    expect(warningsOf(1, 1.19, 1)).toEqual([])
-    expect(warningsOf(1, 1.21, 1)).toEqual(['its rounds lie 21.0 % apart'])
-    expect(warningsOf(1.8, 1, 1.8)).toEqual(['its rounds lie 44.4 % apart'])
+    const unlike = (...times: number[]) => warningsOf(...times.map(steady))
+    expect(unlike(1, 1.19, 1)).toEqual([])
+    expect(unlike(1, 1.21, 1)).toEqual(['its rounds lie 21.0 % apart'])
+    expect(unlike(1.8, 1, 1.8)).toEqual(['its rounds lie 44.4 % apart'])
+    expect(unlike(2, 1, 3), 'said once, though it is the spread, too').toEqual(['its rounds lie 100.0 % apart'])
+  })
+
+  test('warn where the runs of each spread', () => {
+    const spreading = (far: number) => round(1 - far, 1 - far, 1, 1 + far, 1 + far)
+    expect(warningsOf(spreading(SPREAD_MAX), spreading(SPREAD_MAX))).toEqual([])
+    expect(warningsOf(spreading(SPREAD_MAX + 0.01), spreading(SPREAD_MAX + 0.01))).toEqual(['spread of 26.0 %'])
   })
 })
