@@ -137,6 +137,11 @@ const rivalsText = (rivals: Results['rivals']): string =>
         .map(([name, version]) => `${name} ${version}`)
         .join('; ')}.`
 
+function checksText(metrics: readonly BenchMetricView[]): string {
+  const unchecked = metrics.filter(({ checked }) => !checked).map(({ metric }) => `\`${metric}\``)
+  return `Every answer was checked before it was timed${unchecked.length === 0 ? '' : `, but for ${unchecked.join(', ')}: left to the verifier`}.`
+}
+
 /** The text between the markers. */
 export function measuredText(results: Results): string {
   const { machine, settings, createdAt, noise, metrics } = results.report
@@ -147,7 +152,7 @@ export function measuredText(results: Results): string {
     .map(({ id, name, driver }) => `${id} is ${name}${driver === null ? '' : ` (driver ${driver})`}`)
   return [
     `Measured on ${new Date(createdAt).toISOString().slice(0, 10)} at commit \`${machine.commit?.slice(0, 12) ?? 'unknown'}\` on ${machine.cpu}, ${machine.cores} cores${machine.virtual ? ' of a virtual machine' : ''}, ${(machine.memoryBytes / 2 ** 30).toFixed(0)} GiB, ${machine.system}, Node ${machine.node}; clock ${noise.clockFirst.toFixed(2)} GHz.${devices.length === 0 ? '' : ` ${devices.join('; ')}.`}${warnings}`,
-    `Commands: ${results.commands.map((one) => `\`${one}\``).join(', ')}; ${settings.seconds} s for each figure. Every answer was checked before it was timed.`,
+    `Commands: ${results.commands.map((one) => `\`${one}\``).join(', ')}; ${settings.seconds} s for each figure. ${checksText(metrics)}`,
     rivalsText(results.rivals),
     '',
     withWarnings(metricsTable(others), others),

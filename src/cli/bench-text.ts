@@ -37,13 +37,15 @@ export function reportText({ machine, metrics, noise, settings }: BenchReportVie
     one.threads,
     one.warnings.join('; '),
   ])
+  const unchecked = metrics.filter(({ checked }) => !checked).map(({ metric }) => metric)
+  const checks = `every answer checked before it was timed${unchecked.length === 0 ? '' : `, but for ${unchecked.join(', ')}: left to the verifier`}`
   const memory = `${(machine.memoryBytes / 2 ** 30).toFixed(1)} GiB`
   return [
     `${machine.cpu}, ${machine.cores} cores${machine.virtual ? ' (virtual)' : ''}, ${memory}, ${machine.system}`,
     ...machine.devices
       .filter(({ id }) => id !== 'cpu')
       .map(({ id, name, driver }) => `${id}: ${name}${driver === null ? '' : `, driver ${driver}`}`),
-    `taumesh ${machine.version}${machine.commit === null ? '' : ` at ${machine.commit.slice(0, 10)}`}, ${settings.threads} threads, ${settings.seconds} s each; every answer checked before it was timed`,
+    `taumesh ${machine.version}${machine.commit === null ? '' : ` at ${machine.commit.slice(0, 10)}`}, ${settings.threads} threads, ${settings.seconds} s each; ${checks}`,
     '',
     table(['metric', 'value', 'spread', 'runs', 'backend', 'threads', 'noise'], rows),
     ...(noise.warnings.length === 0 ? [] : ['', `This machine was noisy: ${noise.warnings.join('; ')}. Compare with care.`]),

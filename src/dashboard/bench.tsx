@@ -12,44 +12,50 @@ const SECONDS = [1, 2, 5, 10, 20, 30]
 const CHALLENGE = '[0-9a-f]{64}'
 
 function Figures({ metrics, caption }: { metrics: BenchMetricView[]; caption: string }) {
+  const unchecked = metrics.filter(({ checked }) => !checked).map(({ metric }) => metric)
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label={caption}>
-      <table>
-        <caption>{caption}</caption>
-        <thead>
-          <tr>
-            <th scope="col">metric</th>
-            <th scope="col" class="number">
-              median
-            </th>
-            <th scope="col" class="number">
-              spread
-            </th>
-            <th scope="col" class="number">
-              runs
-            </th>
-            <th scope="col">backend</th>
-            <th scope="col" class="number">
-              threads
-            </th>
-            <th scope="col">noise</th>
-          </tr>
-        </thead>
-        <tbody>
-          {metrics.map((one) => (
-            <tr key={`${one.metric} ${one.backend}`}>
-              <td class="mono">{one.metric}</td>
-              <td class="number strong">{figure(one.value, one.unit)}</td>
-              <td class="number">± {(100 * one.spread).toFixed(1)} %</td>
-              <td class="number">{one.repetitions}</td>
-              <td>{one.backend}</td>
-              <td class="number">{one.threads}</td>
-              <td class="noise">{one.warnings.join('; ')}</td>
+    <>
+      <div class="scroll" tabIndex={0} role="region" aria-label={caption}>
+        <table>
+          <caption>{caption}</caption>
+          <thead>
+            <tr>
+              <th scope="col">metric</th>
+              <th scope="col" class="number">
+                median
+              </th>
+              <th scope="col" class="number">
+                spread
+              </th>
+              <th scope="col" class="number">
+                runs
+              </th>
+              <th scope="col">backend</th>
+              <th scope="col" class="number">
+                threads
+              </th>
+              <th scope="col">noise</th>
             </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+          </thead>
+          <tbody>
+            {metrics.map((one) => (
+              <tr key={`${one.metric} ${one.backend}`}>
+                <td class="mono">{one.metric}</td>
+                <td class="number strong">{figure(one.value, one.unit)}</td>
+                <td class="number">± {(100 * one.spread).toFixed(1)} %</td>
+                <td class="number">{one.repetitions}</td>
+                <td>{one.backend}</td>
+                <td class="number">{one.threads}</td>
+                <td class="noise">{one.warnings.join('; ')}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {unchecked.length === 0 ? null : (
+        <p class="note">Not checked before they were timed, but left to the verifier: {unchecked.join(', ')}</p>
+      )}
+    </>
   )
 }
 
@@ -76,8 +82,9 @@ function Run({ live }: { live: BenchLive }) {
     <section class="card" aria-labelledby="measure">
       <h2 id="measure">Measure this machine</h2>
       <p class="note">
-        Every answer is checked before it is timed. The measurement runs in a process of its own; the network goes on beside it and takes
-        its share of the cores, which the noise column shows. For figures to publish stop the node and run <code>taumesh bench</code>.
+        Every answer is checked before it is timed; under a challenge the largest epoch and game are left to the verifier. The measurement
+        runs in a process of its own; the network goes on beside it and takes its share of the cores, which the noise column shows. For
+        figures to publish stop the node and run <code>taumesh bench</code>.
       </p>
       {hasToken ? null : <Token why="Measuring takes the whole machine, so it needs the node’s token" onStored={live.tokenStored} />}
       <form class="row" onSubmit={submit}>

@@ -184,6 +184,23 @@ describe.skipIf(executablePath === undefined || !existsSync(join(dashboard, 'ind
       RUN_MS,
     )
 
+    test(
+      'what was not checked but left to the verifier is named below the figures',
+      async () => {
+        const [left, checked] = [benchMetric({ metric: 'mixture.shapley.16x2048', checked: false }), benchMetric()]
+        const id = history(dataFolder, benchParts.verifier).keep(benchReport(1_780_000_000_000, [left, checked]))
+        const page = await open()
+        await page.getByRole('button', { name: `show report ${id}` }).click()
+        await page.getByRole('region', { name: /^Figures of report/ }).waitFor()
+        expect(await page.getByText(/^Not checked/).allTextContents()).toEqual([
+          'Not checked before they were timed, but left to the verifier: mixture.shapley.16x2048',
+        ])
+        await look(page, 'unchecked')
+        await page.close()
+      },
+      RUN_MS,
+    )
+
     test('the page met no error in all of this', () => {
       expect(faults).toEqual([])
     })

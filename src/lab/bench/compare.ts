@@ -47,14 +47,15 @@ function disturbancesOf(before: BenchReportView, after: BenchReportView, figures
 }
 
 export function compareReports(before: BenchReportView, after: BenchReportView): BenchComparisonView {
+  const figures = commonFigures(before, after)
   const facts: [string, unknown, unknown][] = [
     ['machine', before.machine.id, after.machine.id],
     ['threads', before.settings.threads, after.settings.threads],
     ['seconds', before.settings.seconds, after.settings.seconds],
     ['proofs', before.challenge !== null, after.challenge !== null],
     ['clock', ...clocksOf(before, after)],
+    ...figures.map(([a, b]): [string, boolean, boolean] => [`${b.metric} (${b.backend}) checked`, a.checked, b.checked]),
   ]
-  const figures = commonFigures(before, after)
   const unlike = facts.filter(([, a, b]) => a !== b).map(([what, a, b]) => `${what}: ${String(a)} and ${String(b)}`)
   return { differences: [...unlike, ...disturbancesOf(before, after, figures)], rows: figures.map(([a, b]) => compareMetric(a, b)) }
 }

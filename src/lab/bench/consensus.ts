@@ -5,7 +5,7 @@ import type { EpochInput, EpochOutput } from '../../protocol/ports/compute.ts'
 import { largeEpoch } from './large-epoch.ts'
 import { demand, type BenchContext, type Found, type Subject } from './measure.ts'
 import { EPOCHS, epochInput, stepKinds, stepsSeed } from './step-kinds.ts'
-import { measureSteps } from './steps.ts'
+import { measureSteps, type Check } from './steps.ts'
 
 /**
  * Markets of so many entries go through the TypeScript twin, two seconds for the most. Under a challenge it is fewer: the time of checks
@@ -57,8 +57,8 @@ export const consensus: Subject = async function* (context): AsyncGenerator<Foun
   for (const [rows, uids] of EPOCHS) {
     const step = kinds.get(`consensus.epoch.${rows}x${uids}`)
     if (step === undefined) continue
-    const check = (link: Uint8Array): void =>
+    const check: Check = (link) =>
       checkEpoch(context, epochInput(stepsSeed(context.seed), link, rows, uids), `the epoch of ${rows}x${uids}`)
-    yield await (context.prove && rows * uids > LEFT_TO_VERIFIER ? measureSteps(context, step) : measureSteps(context, step, check))
+    yield await measureSteps(context, step, context.prove && rows * uids > LEFT_TO_VERIFIER ? null : check)
   }
 }

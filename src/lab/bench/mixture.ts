@@ -1,4 +1,4 @@
-/** The mixture: exact Shapley values, the codecs of leaves, peers; all checked on the very game and leaves that are timed. */
+/** The mixture: exact Shapley values, the codecs of leaves, peers; checked on the very game and leaves that are timed. */
 import { isDeepStrictEqual } from 'node:util'
 import { mixtureReference } from '../../native/reference/mixture.ts'
 import type { GameInput } from '../../protocol/ports/compute.ts'
@@ -8,14 +8,14 @@ import { contributions } from './large-game.ts'
 import { demand, type BenchContext, type Found, type Subject } from './measure.ts'
 import { measurePeers } from './mixture-peers.ts'
 import { game, GAME_POSITIONS, GAMES, stepKinds } from './step-kinds.ts'
-import { measureSteps } from './steps.ts'
+import { measureSteps, type Check } from './steps.ts'
 
 /**
  * Games of so many peers go through the TypeScript twin, two seconds for the most. Under a challenge it is fewer: the time of checks counts
  * against every figure of the report, and the verifier does steps again itself.
  */
 const TWIN_PEERS_MAX = { plain: 12, proven: 8 }
-/** Games of so many peers are left to the verifier. */
+/** Games of so many peers a verifier alone looks at, as at the largest market (`consensus.ts`). */
 const LEFT_TO_VERIFIER = 16
 /** Bits per position; contributions are rounded to 2^-32 of one. */
 const TOLERANCE = 1e-9
@@ -39,12 +39,10 @@ export async function checkGame({ compute, prove }: Pick<BenchContext, 'compute'
 
 export const mixture: Subject = async function* (context): AsyncGenerator<Found> {
   const kinds = stepKinds(context.compute, context.seed, context.threads)
-  const checks: [string, (link: Uint8Array) => unknown][] = [
-    ...GAMES.map((peers): [string, (link: Uint8Array) => unknown] => [
+  const checks: [string, Check | null][] = [
+    ...GAMES.map((peers): [string, Check | null] => [
       `mixture.shapley.${peers}x${GAME_POSITIONS}`,
-      async (link) => {
-        if (!context.prove || peers < LEFT_TO_VERIFIER) await checkGame(context, game(link, peers))
-      },
+      context.prove && peers >= LEFT_TO_VERIFIER ? null : async (link) => await checkGame(context, game(link, peers)),
     ]),
     ['mixture.codec', (link) => checkCodecs({ ...context, seed: link })],
   ]

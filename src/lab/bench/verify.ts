@@ -79,6 +79,7 @@ function wholeReport(report: BenchReportView, options: VerifyOptions, elapsed: n
   const proven = report.proofs.map(proofKey)
   if (new Set(proven).size !== proven.length) wrong.push('a proof stands twice')
   if (proven.some((key) => !keys.includes(key))) wrong.push('a proof belongs to no figure')
+  if (report.metrics.some((one) => !one.checked && !proven.includes(keyOf(one)))) wrong.push('a figure was not checked and has no proof')
   if (!report.metrics.every(({ value, seconds }) => value > 0 && Number.isFinite(value) && seconds > 0)) wrong.push('a figure is no number')
   return wrong
 }

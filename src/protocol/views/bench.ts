@@ -51,7 +51,7 @@ export const BenchMetricView = Type.Object({
   }),
   checked: Type.Boolean({
     description:
-      'The answer was right on the very input that was timed, before the clock started. Under a challenge the largest epoch and game are left to the verifier, who does steps of them again.',
+      'The answer was found right before the clock started. False under a challenge for the largest epoch and game, which are left to the verifier, who does steps of them again: a check would take seconds that count against every figure.',
   }),
   repetitions: Count,
   seconds: Type.Number({ description: 'Time of all repetitions together; where work is proven, with what lies between them.' }),

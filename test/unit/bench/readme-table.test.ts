@@ -131,6 +131,13 @@ test('rivals stand beside the addon with their versions; without them the text s
   expect(without).not.toContain('PyTorch |')
 })
 
+test('the text says of which figures the answers were checked', () => {
+  const written = (...metrics: BenchMetricView[]) => withMeasured(`${BEGIN}${END}`, { ...results, report: { ...results.report, metrics } })
+  const [checked, left] = [metric({ metric: 'pow.verify' }), metric({ metric: 'mixture.codec', checked: false })]
+  expect(written(checked)).toContain('Every answer was checked before it was timed.\n')
+  expect(written(checked, left)).toContain('Every answer was checked before it was timed, but for `mixture.codec`: left to the verifier.\n')
+})
+
 test('a README without its markers, or with two of them, is not touched', () => {
   for (const readme of ['', BEGIN, END, `${END}${BEGIN}`, `${BEGIN}${END}${BEGIN}${END}`])
     expect(() => withMeasured(readme, results)).toThrow(/needs one/)

@@ -5,11 +5,12 @@ import { largeEpoch } from '../../../src/lab/bench/large-epoch.ts'
 import { contributions } from '../../../src/lab/bench/large-game.ts'
 import { checkGame } from '../../../src/lab/bench/mixture.ts'
 import { epochInput, game } from '../../../src/lab/bench/step-kinds.ts'
+import { subjects } from '../../../src/lab/bench/subjects.ts'
 import { loadAddon } from '../../../src/native/addon.ts'
 import { consensusReference } from '../../../src/native/reference/consensus.ts'
 import { mixtureReference } from '../../../src/native/reference/mixture.ts'
 import type { EpochOutput, GameOutput } from '../../../src/protocol/ports/compute.ts'
-import { computeWith, seedOf } from '../../support/bench.ts'
+import { benchContext, computeWith, seedOf } from '../../support/bench.ts'
 
 const { consensus, mixture } = loadAddon()
 const wrong = expect.objectContaining({ code: 'LAB_BENCH_WRONG' })
@@ -66,6 +67,13 @@ describe('an epoch', () => {
       expect(Uint16Array.from(large[name], (share) => share * 65_535)).toEqual(twin[name])
   })
 })
+
+test('under a challenge exactly the largest epoch and game are not checked, and say so', async () => {
+  const unchecked: string[] = []
+  for (const subject of ['consensus', 'mixture'] as const)
+    for await (const { metric } of subjects[subject](benchContext())) if (!metric.checked) unchecked.push(metric.metric)
+  expect(unchecked).toEqual(['consensus.epoch.4096x4096', 'mixture.shapley.16x2048'])
+}, 60_000)
 
 describe('a game', () => {
   const spoilt = (over: (output: GameOutput) => Partial<GameOutput>) =>

@@ -79,6 +79,8 @@ test('a comparison tells faster from slower for rates and for times, and noise f
   const other = report(2, [one()], { settings: { subject: 'pow', backend: null, threads: 1, seconds: 1 } })
   expect(compareReports(report(1), other).differences).toEqual(['threads: 2 and 1'])
   expect(compareReports(report(1), report(2)).differences).toEqual([])
+  const unchecked = report(2, [one({ checked: false })])
+  expect(compareReports(report(1), unchecked).differences).toEqual(['pow.hashrate (avx2) checked: true and false'])
 })
 
 test('a comparison says where the clocks differ, and what disturbed either run or a figure of both', () => {

@@ -99,10 +99,22 @@ describe('steps', () => {
   }
 
   test.each(small)('%s: honest steps pass', async (metric) => {
-    const { metric: claim, proof } = await measureSteps(benchContext({ seed }), kind(metric))
+    const { metric: claim, proof } = await measureSteps(benchContext({ seed }), kind(metric), null)
     if (proof?.kind !== 'steps') throw new Error('there is no proof')
     const { wrong, detail } = await checkSteps({ seed }, kind(metric), claimOf(claim), proof)
     expect([wrong, detail]).toEqual([null, expect.stringMatching(/^\d+ of \d+ steps done again$/)])
+  })
+
+  test('are checked in the first round, on the input that is timed first, and say so; what is left to the verifier says that', async () => {
+    const step = kind('pow.verify')
+    const [timed, seen]: [Uint8Array[], Uint8Array[]] = [[], []]
+    const watched: Step = { ...step, prepare: (link) => (timed.push(link), step.prepare(link)) }
+    const check = (link: Uint8Array): number => seen.push(link)
+    const first = await measureSteps(benchContext({ prove: false }), watched, check)
+    const later = await measureSteps(benchContext({ prove: false, round: 1 }), watched, check)
+    expect(seen).toEqual(timed.slice(0, 1))
+    expect([first, later].map(({ metric }) => metric.checked)).toEqual([true, true])
+    expect((await measureSteps(benchContext(), step, null)).metric.checked).toBe(false)
   })
 
   test('work done once and told often, a changed chain, or another challenge is found', async () => {
@@ -115,8 +127,8 @@ describe('steps', () => {
         return () => (kept ??= run())
       },
     }
-    const lazy = await measureSteps(benchContext({ seed }), once)
-    const honest = await measureSteps(benchContext({ seed }), step)
+    const lazy = await measureSteps(benchContext({ seed }), once, null)
+    const honest = await measureSteps(benchContext({ seed }), step, null)
     if (lazy.proof?.kind !== 'steps' || honest.proof?.kind !== 'steps') throw new Error('there is no proof')
     const wrongOf = async (proof: { links: string }, claim = honest.metric, challenge = seed): Promise<string | null> =>
       (await checkSteps({ seed: challenge }, step, claimOf(claim), { kind: 'steps', metric: step.metric, ...proof })).wrong
@@ -132,7 +144,7 @@ describe('steps', () => {
   test('training in the fast mode, where the exact one was asked for, is found', async () => {
     const { expert } = compute
     const fast: typeof expert = { ...expert, model: (spec, from) => expert.model({ ...spec, exact: false } as ModelSpec, from) }
-    const { metric, proof } = await measureSteps(benchContext({ seed }), kind('expert.train.exact', computeWith({ expert: fast })))
+    const { metric, proof } = await measureSteps(benchContext({ seed }), kind('expert.train.exact', computeWith({ expert: fast })), null)
     if (proof?.kind !== 'steps') throw new Error('there is no proof')
     const { wrong } = await checkSteps({ seed }, kind('expert.train.exact'), claimOf(metric), proof)
     expect(wrong).toMatch(/another result/)

@@ -77,6 +77,14 @@ describe('a report', () => {
     expect((await status({ elapsedSeconds: 1e6 }))[1][0]).toMatch(/^the run claims 1000000\.0 s/)
   })
 
+  test('may leave to the verifier only what it proves', async () => {
+    const metrics = report.metrics.map((one) => ({ ...one, checked: false }))
+    const proven = await verify(await signReport({ ...report, metrics }, signer))
+    expect([proven.ok, proven.wrong]).toEqual([true, []])
+    const bare = await verify(await signReport({ ...report, metrics, proofs: [] }, signer))
+    expect([bare.ok, bare.wrong]).toEqual([false, ['a figure was not checked and has no proof']])
+  })
+
   test('of a slower machine, which needed more time than it says, is not proven', async () => {
     const slow = await verify(report, { issuedAt: issuedAt - 20 * (receivedAt - issuedAt) })
     expect([slow.ok, slow.wrong, slow.metrics.map(({ status }) => status)]).toEqual([false, [], ['unproven', 'unproven']])
