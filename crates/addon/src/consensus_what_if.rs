@@ -1,5 +1,5 @@
 //! `consensus` for JavaScript: many variants of one input, off its thread. All inputs are copied first.
-use consensus::{Control, Depth, Input, OwnedRows, Row, Rows, VARIANTS_MAX, Variant, WhatIf};
+use consensus::{Control, Depth, OwnedInput, OwnedRows, Row, VARIANTS_MAX, Variant, WhatIf};
 use napi::bindgen_prelude::{BigInt, BigUint64Array, Env, Object, Result, Uint16Array};
 use napi_derive::napi;
 
@@ -20,72 +20,13 @@ pub struct ConsensusVariant {
     pub bonds_moving_average: Option<BigInt>,
 }
 
-/// An input that no longer depends on JavaScript.
-struct Copied {
-    stake: Vec<u64>,
-    weights: OwnedRows,
-    bonds: OwnedRows,
-    last_update: Vec<u64>,
-    block_at_registration: Vec<u64>,
-    validator_permit: Vec<u8>,
-    block: u64,
-    activity_cutoff: u16,
-    kappa: u16,
-    bonds_moving_average: u64,
-    max_allowed_validators: u16,
-    emission: u64,
-}
-
+/// What a variant changes, no longer dependent on JavaScript.
 struct Change {
     stake: Option<Vec<u64>>,
     uids: Vec<u16>,
     rows: OwnedRows,
     kappa: Option<u16>,
     bonds_moving_average: Option<u64>,
-}
-
-fn own(rows: Rows<'_>) -> OwnedRows {
-    OwnedRows { offsets: rows.offsets.to_vec(), uids: rows.uids.to_vec(), values: rows.values.to_vec() }
-}
-
-fn lend(rows: &OwnedRows) -> Rows<'_> {
-    Rows { offsets: &rows.offsets, uids: &rows.uids, values: &rows.values }
-}
-
-impl Copied {
-    fn of(input: &Input<'_>) -> Self {
-        Self {
-            stake: input.stake.to_vec(),
-            weights: own(input.weights),
-            bonds: own(input.bonds),
-            last_update: input.last_update.to_vec(),
-            block_at_registration: input.block_at_registration.to_vec(),
-            validator_permit: input.validator_permit.to_vec(),
-            block: input.block,
-            activity_cutoff: input.activity_cutoff,
-            kappa: input.kappa,
-            bonds_moving_average: input.bonds_moving_average,
-            max_allowed_validators: input.max_allowed_validators,
-            emission: input.emission,
-        }
-    }
-
-    fn lend(&self) -> Input<'_> {
-        Input {
-            stake: &self.stake,
-            weights: lend(&self.weights),
-            bonds: lend(&self.bonds),
-            last_update: &self.last_update,
-            block_at_registration: &self.block_at_registration,
-            validator_permit: &self.validator_permit,
-            block: self.block,
-            activity_cutoff: self.activity_cutoff,
-            kappa: self.kappa,
-            bonds_moving_average: self.bonds_moving_average,
-            max_allowed_validators: self.max_allowed_validators,
-            emission: self.emission,
-        }
-    }
 }
 
 impl Change {
@@ -95,7 +36,7 @@ impl Change {
         Ok(Self {
             stake: variant.stake.as_ref().map(|stake| stake.to_vec()),
             uids: variant.uids.as_ref().map(|uids| uids.to_vec()).unwrap_or_default(),
-            rows: variant.rows.as_ref().map(|rows| own(rows.lend())).unwrap_or_default(),
+            rows: variant.rows.as_ref().map(|rows| rows.lend().into()).unwrap_or_default(),
             kappa,
             bonds_moving_average: average.map(|average| u64_of("bonds_moving_average", average)).transpose()?,
         })
@@ -103,20 +44,16 @@ impl Change {
 
     /// The replaced rows; the crate checks their uids.
     fn rows(&self) -> std::result::Result<Vec<(u16, Row<'_>)>, Failure> {
-        let OwnedRows { offsets, uids, values } = &self.rows;
+        let rows = self.rows.lend();
         let malformed = || Failure::new("CONSENSUS_INPUT_ROW", "the rows of a variant do not fit its uids");
-        if self.uids.is_empty() && uids.is_empty() {
+        if self.uids.is_empty() && rows.uids.is_empty() {
             return Ok(Vec::new());
         }
-        if offsets.len() != self.uids.len() + 1 || uids.len() != values.len() {
+        if rows.offsets.len() != self.uids.len() + 1 || rows.uids.len() != rows.values.len() {
             return Err(malformed());
         }
-        let row = |(pair, &uid): (&[u32], &u16)| {
-            let range = pair[0] as usize..pair[1] as usize;
-            let (uids, values) = (uids.get(range.clone())?, values.get(range)?);
-            Some((uid, Row { uids, values }))
-        };
-        offsets.windows(2).zip(&self.uids).map(row).collect::<Option<_>>().ok_or_else(malformed)
+        let row = |(at, &uid)| Some((uid, rows.get(at)?));
+        self.uids.iter().enumerate().map(row).collect::<Option<_>>().ok_or_else(malformed)
     }
 }
 
@@ -142,7 +79,7 @@ pub fn consensus_what_if<'env>(
         1 => Depth::Rewards,
         _ => Depth::Bonds,
     };
-    let copied = Copied::of(&input.lend()?);
+    let copied = OwnedInput::from(&input.lend()?);
     let changes = variants.iter().map(Change::of).collect::<std::result::Result<Vec<_>, _>>()?;
     let shared = job.shared.clone();
     shared.total.store(changes.len() as u64, std::sync::atomic::Ordering::Relaxed);

@@ -7,12 +7,12 @@ use std::sync::{Mutex, PoisonError};
 use rayon::prelude::*;
 
 use crate::first::First;
-use crate::input::Row;
 use crate::lanes::{Codes, Entries, LANES};
 use crate::level::Level;
 use crate::market::Market;
 use crate::plan::Plan;
 use crate::reciprocal::{WHOLE, decode};
+use crate::rows::Row;
 use crate::second::Second;
 use crate::tiles::{BLOCK, Block};
 

@@ -7,9 +7,10 @@ use crate::input::Input;
 use crate::level::Level;
 use crate::market::Market;
 use crate::median::Electorate;
-use crate::output::{Output, OwnedRows};
+use crate::output::Output;
 use crate::plan::Plan;
 use crate::reciprocal::decode;
+use crate::rows::OwnedRows;
 use crate::sparse::{Shared, Sparse};
 use crate::store::{self, Keeping};
 

@@ -1,5 +1,6 @@
-//! The inputs of one epoch, borrowed, and the checks that stand before any scoring.
+//! The inputs of one epoch, borrowed and owned, and the checks that stand before any scoring.
 use crate::error::Error;
+use crate::rows::{OwnedRows, Rows};
 
 /// Neurons in one market. Up to here no sum of u16 weights in the epoch can overflow.
 pub const NEURONS_MAX: usize = 4_096;
@@ -7,55 +8,6 @@ pub const NEURONS_MAX: usize = 4_096;
 const LIMIT: u64 = 1 << 63;
 /// `bonds_moving_average` is in parts per million.
 const MILLION: u64 = 1_000_000;
-
-/// Sparse rows in compressed form: row i holds entries `offsets[i]..offsets[i + 1]`, uids strictly increasing.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Rows<'a> {
-    /// n + 1 positions, from 0 to the number of entries.
-    pub offsets: &'a [u32],
-    /// Column of each entry.
-    pub uids: &'a [u16],
-    /// Value of each entry.
-    pub values: &'a [u16],
-}
-
-/// One sparse row.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Row<'a> {
-    /// Columns, strictly increasing.
-    pub uids: &'a [u16],
-    /// Value of each.
-    pub values: &'a [u16],
-}
-
-impl<'a> Rows<'a> {
-    /// Row `i`. Only after the input was checked.
-    #[inline]
-    pub(crate) fn row(&self, i: usize) -> Row<'a> {
-        let range = self.offsets[i] as usize..self.offsets[i + 1] as usize;
-        Row { uids: &self.uids[range.clone()], values: &self.values[range] }
-    }
-
-    /// That the offsets delimit n rows of the entries; the uids of each row are checked by `market.rs`.
-    fn check(&self, list: &'static str, n: usize) -> Result<(), Error> {
-        if self.offsets.len() != n + 1 {
-            return Err(Error::Length { list, found: self.offsets.len().saturating_sub(1), expected: n });
-        }
-        if self.uids.len() != self.values.len() {
-            return Err(Error::Length { list, found: self.values.len(), expected: self.uids.len() });
-        }
-        if self.offsets[0] != 0 {
-            return Err(Error::Row { list, row: 0, why: "its offset is not 0" });
-        }
-        if self.offsets[n] as usize != self.uids.len() {
-            return Err(Error::Row { list, row: n, why: "the last offset is not the number of entries" });
-        }
-        match self.offsets.windows(2).position(|pair| pair[0] > pair[1]) {
-            Some(row) => Err(Error::Row { list, row, why: "its offsets do not increase" }),
-            None => Ok(()),
-        }
-    }
-}
 
 /// Inputs of `consensus-scoring.md`, same names; every list has n entries, row i is the validator.
 #[derive(Clone, Copy, Debug, Default)]
@@ -84,6 +36,64 @@ pub struct Input<'a> {
     pub max_allowed_validators: u16,
     /// Emission of this epoch, in rao.
     pub emission: u64,
+}
+
+/// An [`Input`] that owns its lists.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)] // the fields are those of `Input`
+pub struct OwnedInput {
+    pub stake: Vec<u64>,
+    pub weights: OwnedRows,
+    pub bonds: OwnedRows,
+    pub last_update: Vec<u64>,
+    pub block_at_registration: Vec<u64>,
+    pub validator_permit: Vec<u8>,
+    pub block: u64,
+    pub activity_cutoff: u16,
+    pub kappa: u16,
+    pub bonds_moving_average: u64,
+    pub max_allowed_validators: u16,
+    pub emission: u64,
+}
+
+impl OwnedInput {
+    /// The same input, borrowed.
+    pub fn lend(&self) -> Input<'_> {
+        Input {
+            stake: &self.stake,
+            weights: self.weights.lend(),
+            bonds: self.bonds.lend(),
+            last_update: &self.last_update,
+            block_at_registration: &self.block_at_registration,
+            validator_permit: &self.validator_permit,
+            block: self.block,
+            activity_cutoff: self.activity_cutoff,
+            kappa: self.kappa,
+            bonds_moving_average: self.bonds_moving_average,
+            max_allowed_validators: self.max_allowed_validators,
+            emission: self.emission,
+        }
+    }
+}
+
+impl From<&Input<'_>> for OwnedInput {
+    /// A copy, as it is: nothing is checked.
+    fn from(input: &Input<'_>) -> Self {
+        Self {
+            stake: input.stake.to_vec(),
+            weights: input.weights.into(),
+            bonds: input.bonds.into(),
+            last_update: input.last_update.to_vec(),
+            block_at_registration: input.block_at_registration.to_vec(),
+            validator_permit: input.validator_permit.to_vec(),
+            block: input.block,
+            activity_cutoff: input.activity_cutoff,
+            kappa: input.kappa,
+            bonds_moving_average: input.bonds_moving_average,
+            max_allowed_validators: input.max_allowed_validators,
+            emission: input.emission,
+        }
+    }
 }
 
 impl Input<'_> {
@@ -123,5 +133,30 @@ impl Input<'_> {
             Some(&(_, field, limit)) => Err(Error::Value { field, limit }),
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_of_what_is_lent_is_the_input_again() {
+        let rows = |value| [vec![(1, value)], vec![]].into_iter().collect::<OwnedRows>();
+        let input = OwnedInput {
+            stake: vec![1, 2],
+            weights: rows(3),
+            bonds: rows(4),
+            last_update: vec![5, 6],
+            block_at_registration: vec![7, 8],
+            validator_permit: vec![1, 0],
+            block: 9,
+            activity_cutoff: 10,
+            kappa: 11,
+            bonds_moving_average: 12,
+            max_allowed_validators: 13,
+            emission: 14,
+        };
+        assert_eq!(OwnedInput::from(&input.lend()), input);
     }
 }

@@ -21,6 +21,7 @@ mod odd;
 mod output;
 mod plan;
 mod reciprocal;
+mod rows;
 mod second;
 mod sparse;
 mod store;
@@ -29,7 +30,8 @@ mod what_if;
 
 pub use epoch::{Depth, Way, Workspace, epoch};
 pub use error::Error;
-pub use input::{Input, NEURONS_MAX, Row, Rows};
+pub use input::{Input, NEURONS_MAX, OwnedInput};
 pub use level::Level;
-pub use output::{Output, OwnedRows};
+pub use output::Output;
+pub use rows::{OwnedRows, Row, Rows};
 pub use what_if::{Control, VARIANTS_MAX, Variant, WhatIf};

@@ -3,9 +3,10 @@
 use rayon::prelude::*;
 
 use crate::error::Error;
-use crate::input::{Input, Row, Rows};
+use crate::input::Input;
 use crate::lanes::Lanes;
 use crate::level::{Level, Work};
+use crate::rows::{Row, Rows};
 
 /// Entries below which threads cost more than they save.
 const PARALLEL_ENTRIES_MIN: usize = 20_000;

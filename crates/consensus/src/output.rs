@@ -1,15 +1,5 @@
 //! What one epoch gives, which is also state for the next one.
-
-/// Sparse rows that own their entries; the layout of `Rows`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct OwnedRows {
-    /// n + 1 positions.
-    pub offsets: Vec<u32>,
-    /// Column of each entry.
-    pub uids: Vec<u16>,
-    /// Value of each entry.
-    pub values: Vec<u16>,
-}
+use crate::rows::OwnedRows;
 
 /// Outputs of `consensus-scoring.md`, same names; u16 values are fractions of 65535, emissions are rao.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

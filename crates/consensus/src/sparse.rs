@@ -6,9 +6,9 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::fixed::{Divisor, ONE, mul, to_u16};
-use crate::input::Row;
 use crate::market::Market;
 use crate::median::{Electorate, Vote};
+use crate::rows::Row;
 
 /// Columns gathered at a time: two cache lines of each row's values, and lists that stay in a core's own cache.
 const BLOCK: usize = 64;

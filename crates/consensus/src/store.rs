@@ -4,11 +4,11 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::dense::Dense;
-use crate::input::{Input, Row};
+use crate::input::Input;
 use crate::lanes::{Entries, LANES};
 use crate::market::Market;
-use crate::output::OwnedRows;
 use crate::plan::{NOWHERE, Plan};
+use crate::rows::{OwnedRows, Row};
 use crate::sparse::Sparse;
 
 /// Rows copied at a time out of tiles: their places in a tile are neighbours, and their ends stay in a core's own cache.

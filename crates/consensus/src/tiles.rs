@@ -1,9 +1,9 @@
 //! Sparse rows laid out as tiles: sixteen columns of every row, one row after the other.
 use std::ops::Range;
 
-use crate::input::Row;
 use crate::lanes::{Entries, LANES};
 use crate::market::Rule;
+use crate::rows::Row;
 
 /// Columns laid out at a time: four cache lines of a row's values, in tiles that stay in a core's own cache.
 pub const BLOCK: usize = 128;

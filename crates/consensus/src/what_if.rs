@@ -7,10 +7,11 @@ use rayon::prelude::*;
 
 use crate::epoch::{Depth, Workspace};
 use crate::error::Error;
-use crate::input::{Input, Row};
+use crate::input::Input;
 use crate::level::Level;
 use crate::market::Market;
 use crate::output::Output;
+use crate::rows::Row;
 
 /// Variants in one call.
 pub const VARIANTS_MAX: usize = 65_536;

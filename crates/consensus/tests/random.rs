@@ -5,9 +5,9 @@ mod support;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use consensus::{Level, OwnedRows, Way, Workspace};
+use consensus::{Level, OwnedInput, Way, Workspace};
 use rayon::prelude::*;
-use support::cases::{Case, Random, case, market};
+use support::cases::{Random, case, market};
 use support::definition;
 
 /// Inputs that one run scores; a longer one is asked for by name.
@@ -79,12 +79,10 @@ fn neither_threads_nor_instructions_can_be_seen_in_a_large_epoch() {
 fn a_column_whose_sum_is_one_and_whose_largest_is_a_unit_below_is_exact() {
     // Ranks of 2^31 - 1 and 1 in column 2 give shares of 1 - 2^-31 and 2^-31; half of each, with half of the only old
     // bond, is a unit below 1 and a unit.
-    let rows =
-        |offsets: [u32; 5], uids: Vec<u16>, values: Vec<u16>| OwnedRows { offsets: offsets.into(), uids, values };
-    let case = Case {
+    let case = OwnedInput {
         stake: vec![(1 << 32) - 1, 1, 0, 0],
-        weights: rows([0, 2, 3, 3, 3], vec![2, 3, 2], vec![1, 1, 1]),
-        bonds: rows([0, 1, 1, 1, 1], vec![2], vec![5]),
+        weights: [vec![(2, 1), (3, 1)], vec![(2, 1)], vec![], vec![]].into_iter().collect(),
+        bonds: [vec![(2, 5)], vec![], vec![], vec![]].into_iter().collect(),
         last_update: vec![9; 4],
         block_at_registration: vec![0; 4],
         validator_permit: vec![1; 4],

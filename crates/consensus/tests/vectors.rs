@@ -1,6 +1,6 @@
 //! Every case that the defining runtime computed, equal to the last bit, on one thread and on several.
 #![allow(clippy::expect_used)]
-use consensus::{Error, Input, Output, OwnedRows, Rows, Workspace, epoch};
+use consensus::{Error, Input, Output, OwnedInput, Rows, Workspace, epoch};
 use serde::Deserialize;
 
 const VECTORS: &str = include_str!("../../../test/vectors/yuma-epoch.json");
@@ -46,72 +46,57 @@ struct Outputs {
     bonds: Vec<Vec<(u16, u16)>>,
 }
 
-fn compress(rows: &[Vec<(u16, u16)>]) -> OwnedRows {
-    let mut out = OwnedRows { offsets: vec![0], ..OwnedRows::default() };
-    for row in rows {
-        out.uids.extend(row.iter().map(|entry| entry.0));
-        out.values.extend(row.iter().map(|entry| entry.1));
-        out.offsets.push(out.uids.len() as u32);
-    }
-    out
-}
-
-fn borrow(rows: &OwnedRows) -> Rows<'_> {
-    Rows { offsets: &rows.offsets, uids: &rows.uids, values: &rows.values }
-}
-
 fn bytes(bools: &[bool]) -> Vec<u8> {
     bools.iter().copied().map(u8::from).collect()
 }
 
-fn expected(output: Outputs) -> Output {
-    Output {
-        active: bytes(&output.active),
-        validator_permit: bytes(&output.validator_permit),
-        bonds: compress(&output.bonds),
-        rank: output.rank,
-        trust: output.trust,
-        consensus: output.consensus,
-        incentive: output.incentive,
-        dividends: output.dividends,
-        validator_trust: output.validator_trust,
-        pruning_scores: output.pruning_scores,
-        emission: output.emission,
-        server_emission: output.server_emission,
-        validator_emission: output.validator_emission,
+impl Inputs {
+    fn own(self) -> OwnedInput {
+        OwnedInput {
+            stake: self.stake,
+            weights: self.weights.into_iter().collect(),
+            bonds: self.bonds.into_iter().collect(),
+            last_update: self.last_update,
+            block_at_registration: self.block_at_registration,
+            validator_permit: bytes(&self.validator_permit),
+            block: self.block,
+            activity_cutoff: self.activity_cutoff,
+            kappa: self.kappa,
+            bonds_moving_average: self.bonds_moving_average,
+            max_allowed_validators: self.max_allowed_validators,
+            emission: self.emission,
+        }
     }
 }
 
-/// What an input owns while it is lent.
-struct Owned {
-    weights: OwnedRows,
-    bonds: OwnedRows,
-    permit: Vec<u8>,
-}
-
-fn own(input: &Inputs) -> Owned {
-    Owned { weights: compress(&input.weights), bonds: compress(&input.bonds), permit: bytes(&input.validator_permit) }
-}
-
-fn lend<'a>(input: &'a Inputs, owned: &'a Owned) -> Input<'a> {
-    Input {
-        stake: &input.stake,
-        weights: borrow(&owned.weights),
-        bonds: borrow(&owned.bonds),
-        last_update: &input.last_update,
-        block_at_registration: &input.block_at_registration,
-        validator_permit: &owned.permit,
-        block: input.block,
-        activity_cutoff: input.activity_cutoff,
-        kappa: input.kappa,
-        bonds_moving_average: input.bonds_moving_average,
-        max_allowed_validators: input.max_allowed_validators,
-        emission: input.emission,
+impl Outputs {
+    fn own(self) -> Output {
+        Output {
+            rank: self.rank,
+            trust: self.trust,
+            consensus: self.consensus,
+            incentive: self.incentive,
+            dividends: self.dividends,
+            validator_trust: self.validator_trust,
+            pruning_scores: self.pruning_scores,
+            emission: self.emission,
+            server_emission: self.server_emission,
+            validator_emission: self.validator_emission,
+            active: bytes(&self.active),
+            validator_permit: bytes(&self.validator_permit),
+            bonds: self.bonds.into_iter().collect(),
+        }
     }
 }
 
-fn cases() -> Vec<Case> {
-    serde_json::from_str(VECTORS).expect("the vectors are JSON of this shape")
+/// Name, input and output of every case.
+fn cases() -> Vec<(String, OwnedInput, Output)> {
+    let cases: Vec<Case> = serde_json::from_str(VECTORS).expect("the vectors are JSON of this shape");
+    let case = |Case { input, output }: Case| {
+        assert_eq!(input.n, input.stake.len());
+        (input.name.clone(), input.own(), output.own())
+    };
+    cases.into_iter().map(case).collect()
 }
 
 #[test]
@@ -119,13 +104,9 @@ fn every_case_of_the_runtime_is_equal_to_the_last_bit() {
     let cases = cases();
     assert_eq!(cases.len(), 22);
     let mut workspace = Workspace::default();
-    for Case { input, output } in cases {
-        assert_eq!(input.n, input.stake.len());
-        let owned = own(&input);
-        let lent = lend(&input, &owned);
-        let expected = expected(output);
-        assert_eq!(epoch(&lent).as_ref(), Ok(&expected), "{}", input.name);
-        assert_eq!(workspace.epoch(&lent).as_ref(), Ok(&expected), "{} with used buffers", input.name);
+    for (name, input, expected) in cases {
+        assert_eq!(epoch(&input.lend()).as_ref(), Ok(&expected), "{name}");
+        assert_eq!(workspace.epoch(&input.lend()).as_ref(), Ok(&expected), "{name} with used buffers");
     }
 }
 
@@ -133,19 +114,16 @@ fn every_case_of_the_runtime_is_equal_to_the_last_bit() {
 fn the_number_of_threads_cannot_be_seen() {
     for threads in [1, 2, 3, 7] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
-        for Case { input, output } in cases() {
-            let owned = own(&input);
-            let lent = lend(&input, &owned);
-            assert_eq!(pool.install(|| epoch(&lent)), Ok(expected(output)), "{} on {threads}", input.name);
+        for (name, input, expected) in cases() {
+            assert_eq!(pool.install(|| epoch(&input.lend())), Ok(expected), "{name} on {threads}");
         }
     }
 }
 
 #[test]
 fn what_the_definition_refuses_is_refused_and_nothing_else() {
-    let case = cases().swap_remove(0).input;
-    let owned = own(&case);
-    let good = lend(&case, &owned);
+    let (_, case, _) = cases().swap_remove(0);
+    let good = case.lend();
     let code = |input: Input<'_>| epoch(&input).map_err(|error: Error| error.code()).map(|_| ());
     assert_eq!(code(good), Ok(()));
 

@@ -5,8 +5,8 @@ mod support;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use consensus::{Control, Depth, Error, Output, OwnedRows, Row, VARIANTS_MAX, Variant, WhatIf, epoch};
-use support::cases::{Case, Random, case, market};
+use consensus::{Control, Depth, Error, Output, OwnedInput, OwnedRows, Row, VARIANTS_MAX, Variant, WhatIf, epoch};
+use support::cases::{Random, case, market};
 
 /// A variant that owns what it changes.
 struct Change {
@@ -16,7 +16,7 @@ struct Change {
     bonds_moving_average: Option<u64>,
 }
 
-fn change(random: &mut Random, case: &Case) -> Change {
+fn change(random: &mut Random, case: &OwnedInput) -> Change {
     let n = case.stake.len();
     let some = |random: &mut Random| random.one_in(2);
     let replaced = (0..n).filter(|_| n > 0 && random.one_in(3)).map(|uid| uid as u16).collect::<Vec<u16>>();
@@ -36,28 +36,22 @@ fn change(random: &mut Random, case: &Case) -> Change {
     }
 }
 
-fn rebuilt(case: &Case, change: &Change) -> Case {
-    let mut other = case.clone();
-    let mut weights = OwnedRows { offsets: vec![0], ..OwnedRows::default() };
-    for i in 0..case.stake.len() {
-        let old = case.weights.offsets[i] as usize..case.weights.offsets[i + 1] as usize;
-        let new = change.rows.iter().find(|(uid, ..)| usize::from(*uid) == i);
-        let (uids, values) = match new {
-            Some((_, uids, values)) => (&uids[..], &values[..]),
-            None => (&case.weights.uids[old.clone()], &case.weights.values[old]),
-        };
-        weights.uids.extend(uids);
-        weights.values.extend(values);
-        weights.offsets.push(weights.uids.len() as u32);
+fn rebuilt(case: &OwnedInput, change: &Change) -> OwnedInput {
+    let row = |uid: usize| {
+        let new = change.rows.iter().find(|(other, ..)| usize::from(*other) == uid);
+        let old = case.weights.lend().get(uid).expect("checked");
+        new.map_or(old, |(_, uids, values)| Row { uids, values }).entries()
+    };
+    OwnedInput {
+        weights: (0..case.stake.len()).map(row).collect(),
+        stake: change.stake.clone().unwrap_or_else(|| case.stake.clone()),
+        kappa: change.kappa.unwrap_or(case.kappa),
+        bonds_moving_average: change.bonds_moving_average.unwrap_or(case.bonds_moving_average),
+        ..case.clone()
     }
-    other.weights = weights;
-    other.stake = change.stake.clone().unwrap_or(other.stake);
-    other.kappa = change.kappa.unwrap_or(other.kappa);
-    other.bonds_moving_average = change.bonds_moving_average.unwrap_or(other.bonds_moving_average);
-    other
 }
 
-fn run(case: &Case, changes: &[Change], depth: Depth) -> Result<Vec<Output>, Error> {
+fn run(case: &OwnedInput, changes: &[Change], depth: Depth) -> Result<Vec<Output>, Error> {
     let rows: Vec<Vec<(u16, Row<'_>)>> = changes
         .iter()
         .map(|change| change.rows.iter().map(|(uid, uids, values)| (*uid, Row { uids, values })).collect())
@@ -98,7 +92,7 @@ fn cut(output: Output, depth: Depth) -> Output {
 fn every_variant_is_the_epoch_of_the_rebuilt_input() {
     let mut random = Random(17);
     let large = [market(40, 700), market(3, 90)];
-    let small: Vec<Case> = (0..300)
+    let small: Vec<OwnedInput> = (0..300)
         .map(|_| {
             let n = random.below(24) as usize;
             case(&mut random, n)

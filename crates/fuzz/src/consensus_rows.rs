@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
-use consensus::{Control, Depth, Input, OwnedRows, Row, Rows, Variant, WhatIf, Workspace, epoch as score};
+use consensus::{Control, Depth, OwnedInput, OwnedRows, Row, Variant, WhatIf, Workspace, epoch as score};
 
 use crate::reader::Reader;
 
@@ -14,17 +14,17 @@ thread_local! {
 
 /// Rows that are mostly, not always, well formed.
 fn rows(reader: &mut Reader<'_>, n: usize) -> OwnedRows {
-    let mut rows = OwnedRows { offsets: vec![0], ..OwnedRows::default() };
-    for _ in 0..n {
+    let row = |reader: &mut Reader<'_>| {
         let dense = reader.u8();
-        let mut uid = 0;
-        for _ in 0..usize::from(dense % 16) {
-            uid += 1 + u16::from(reader.u8() % 4);
-            rows.uids.push(uid - 1);
-            rows.values.push(if dense & 32 == 0 { reader.u16() } else { [0, 1, 32_767, 65_535][reader.up_to(3)] });
-        }
-        rows.offsets.push(rows.uids.len() as u32);
-    }
+        let mut next = 0;
+        let entry = |_| {
+            let uid = next + u16::from(reader.u8() % 4);
+            next = uid + 1;
+            (uid, if dense & 32 == 0 { reader.u16() } else { [0, 1, 32_767, 65_535][reader.up_to(3)] })
+        };
+        (0..dense % 16).map(entry).collect::<Vec<_>>()
+    };
+    let mut rows: OwnedRows = (0..n).map(|_| row(reader)).collect();
     if reader.u8() == 255 {
         // A broken one: it must be refused, or be harmless.
         let at = reader.up_to(n);
@@ -33,75 +33,36 @@ fn rows(reader: &mut Reader<'_>, n: usize) -> OwnedRows {
     rows
 }
 
-fn borrowed(rows: &OwnedRows) -> Rows<'_> {
-    Rows { offsets: &rows.offsets, uids: &rows.uids, values: &rows.values }
-}
-
-/// Everything that an epoch needs, owned; mostly, not always, such that it is accepted.
-struct Case {
-    weights: OwnedRows,
-    bonds: OwnedRows,
-    stake: Vec<u64>,
-    last_update: Vec<u64>,
-    block_at_registration: Vec<u64>,
-    validator_permit: Vec<u8>,
-    block: u64,
-    activity_cutoff: u16,
-    kappa: u16,
-    bonds_moving_average: u64,
-    max_allowed_validators: u16,
-    emission: u64,
-}
-
-impl Case {
-    fn read(reader: &mut Reader<'_>) -> Self {
-        let n = reader.up_to(64);
-        let (weights, bonds) = (rows(reader, n), rows(reader, n));
-        let wild = reader.u8() == 255;
-        let mut number = |small: u64| if wild { reader.edge() } else { u64::from(reader.u16()) % small };
-        let stake = (0..n).map(|_| number(1 << 16) << 20).collect();
-        let last_update = (0..n).map(|_| number(2_000)).collect();
-        let block_at_registration = (0..n).map(|_| number(2_000)).collect();
-        let (block, emission, bonds_moving_average) = (number(4_000), number(1 << 16), number(1_000_001));
-        Self {
-            weights,
-            bonds,
-            stake,
-            last_update,
-            block_at_registration,
-            validator_permit: (0..n).map(|_| reader.u8() & 1).collect(),
-            block,
-            activity_cutoff: reader.u16(),
-            kappa: reader.u16(),
-            bonds_moving_average,
-            max_allowed_validators: u16::from(reader.u8()),
-            emission,
-        }
-    }
-
-    fn input(&self) -> Input<'_> {
-        Input {
-            stake: &self.stake,
-            weights: borrowed(&self.weights),
-            bonds: borrowed(&self.bonds),
-            last_update: &self.last_update,
-            block_at_registration: &self.block_at_registration,
-            validator_permit: &self.validator_permit,
-            block: self.block,
-            activity_cutoff: self.activity_cutoff,
-            kappa: self.kappa,
-            bonds_moving_average: self.bonds_moving_average,
-            max_allowed_validators: self.max_allowed_validators,
-            emission: self.emission,
-        }
+/// Everything that an epoch needs; mostly, not always, such that it is accepted.
+fn input(reader: &mut Reader<'_>) -> OwnedInput {
+    let n = reader.up_to(64);
+    let (weights, bonds) = (rows(reader, n), rows(reader, n));
+    let wild = reader.u8() == 255;
+    let mut number = |small: u64| if wild { reader.edge() } else { u64::from(reader.u16()) % small };
+    let stake = (0..n).map(|_| number(1 << 16) << 20).collect();
+    let last_update = (0..n).map(|_| number(2_000)).collect();
+    let block_at_registration = (0..n).map(|_| number(2_000)).collect();
+    let (block, emission, bonds_moving_average) = (number(4_000), number(1 << 16), number(1_000_001));
+    OwnedInput {
+        stake,
+        weights,
+        bonds,
+        last_update,
+        block_at_registration,
+        validator_permit: (0..n).map(|_| reader.u8() & 1).collect(),
+        block,
+        activity_cutoff: reader.u16(),
+        kappa: reader.u16(),
+        bonds_moving_average,
+        max_allowed_validators: u16::from(reader.u8()),
+        emission,
     }
 }
 
 pub fn epoch(bytes: &[u8]) {
-    let case = Case::read(&mut Reader::new(bytes));
-    let input = case.input();
-    let fresh = score(&input);
-    let used = USED.with_borrow_mut(|workspace| workspace.epoch(&input));
+    let case = input(&mut Reader::new(bytes));
+    let fresh = score(&case.lend());
+    let used = USED.with_borrow_mut(|workspace| workspace.epoch(&case.lend()));
     assert_eq!(fresh, used, "a used workspace changes the result");
     if let Ok(output) = fresh {
         let paid: u128 = output.emission.iter().map(|&rao| u128::from(rao)).sum();
@@ -115,21 +76,14 @@ pub fn variant(bytes: &[u8]) {
     let mut reader = Reader::new(bytes);
     let changes = reader.u8();
     let (kappa, pace) = (reader.u16(), if changes & 64 == 0 { reader.u64() % 1_000_001 } else { reader.edge() });
-    let mut case = Case::read(&mut reader);
+    let mut case = input(&mut reader);
     let n = case.stake.len();
     let stake: Vec<u64> = (0..n).map(|_| if changes & 64 == 0 { reader.u64() >> 24 } else { reader.edge() }).collect();
     let other = rows(&mut reader, n);
-    let Ok(prepared) = WhatIf::prepare(case.input()) else {
-        return assert!(score(&case.input()).is_err(), "what has an epoch cannot be prepared");
+    let Ok(prepared) = WhatIf::prepare(case.lend()) else {
+        return assert!(score(&case.lend()).is_err(), "what has an epoch cannot be prepared");
     };
-    let row = |uid: usize| Some(other.offsets[uid] as usize..*other.offsets.get(uid + 1)? as usize);
-    let rows: Vec<(u16, Row<'_>)> = (0..n)
-        .filter_map(|uid| {
-            let range = row(uid)?;
-            let (uids, values) = (other.uids.get(range.clone())?, other.values.get(range)?);
-            Some((uid as u16, Row { uids, values }))
-        })
-        .collect();
+    let rows: Vec<(u16, Row<'_>)> = (0..n).filter_map(|uid| Some((uid as u16, other.lend().get(uid)?))).collect();
     // All rows or none: then the input rebuilt has the rows of the variant and no others.
     let replaced = changes & 1 == 1 && rows.len() == n;
     let variant = Variant {
@@ -140,27 +94,18 @@ pub fn variant(bytes: &[u8]) {
     };
     let control = Control { cancelled: &AtomicBool::new(false), done: &AtomicU64::new(0) };
     let scored = prepared.score(&[variant, Variant::default()], Depth::Bonds, control);
-    let unchanged = score(&case.input());
+    let unchanged = score(&case.lend());
     drop(prepared);
 
     if replaced {
-        let rows = rows.iter().map(|(_, row)| row);
-        let offsets = std::iter::once(0).chain(rows.clone().scan(0, |end, row| {
-            *end += row.uids.len() as u32;
-            Some(*end)
-        }));
-        case.weights = OwnedRows {
-            offsets: offsets.collect(),
-            uids: rows.clone().flat_map(|row| row.uids).copied().collect(),
-            values: rows.flat_map(|row| row.values).copied().collect(),
-        };
+        case.weights = rows.iter().map(|(_, row)| row.entries()).collect();
     }
     if let Some(stake) = variant.stake {
         case.stake = stake.to_vec();
     }
     case.kappa = variant.kappa.unwrap_or(case.kappa);
     case.bonds_moving_average = variant.bonds_moving_average.unwrap_or(case.bonds_moving_average);
-    match (scored, score(&case.input())) {
+    match (scored, score(&case.lend())) {
         (Ok(scored), rebuilt) => assert_eq!(vec![rebuilt, unchanged], scored.into_iter().map(Ok).collect::<Vec<_>>()),
         (Err(_), rebuilt) => assert!(rebuilt.is_err(), "a variant is refused that has an epoch"),
     }

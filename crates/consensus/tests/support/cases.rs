@@ -1,5 +1,5 @@
 //! Random inputs in which ties, zeros, extremes and lone entries are common.
-use consensus::{Input, OwnedRows, Rows};
+use consensus::{OwnedInput, OwnedRows};
 
 /// A generator of which a seed is all the state.
 pub struct Random(pub u64);
@@ -24,46 +24,6 @@ impl Random {
 
     pub fn pick<T: Copy>(&mut self, of: &[T]) -> T {
         of[self.below(of.len() as u64) as usize]
-    }
-}
-
-/// An input that owns its lists.
-#[derive(Clone, Debug, Default)]
-pub struct Case {
-    pub stake: Vec<u64>,
-    pub weights: OwnedRows,
-    pub bonds: OwnedRows,
-    pub last_update: Vec<u64>,
-    pub block_at_registration: Vec<u64>,
-    pub validator_permit: Vec<u8>,
-    pub block: u64,
-    pub activity_cutoff: u16,
-    pub kappa: u16,
-    pub bonds_moving_average: u64,
-    pub max_allowed_validators: u16,
-    pub emission: u64,
-}
-
-pub fn borrow(rows: &OwnedRows) -> Rows<'_> {
-    Rows { offsets: &rows.offsets, uids: &rows.uids, values: &rows.values }
-}
-
-impl Case {
-    pub fn lend(&self) -> Input<'_> {
-        Input {
-            stake: &self.stake,
-            weights: borrow(&self.weights),
-            bonds: borrow(&self.bonds),
-            last_update: &self.last_update,
-            block_at_registration: &self.block_at_registration,
-            validator_permit: &self.validator_permit,
-            block: self.block,
-            activity_cutoff: self.activity_cutoff,
-            kappa: self.kappa,
-            bonds_moving_average: self.bonds_moving_average,
-            max_allowed_validators: self.max_allowed_validators,
-            emission: self.emission,
-        }
     }
 }
 
@@ -101,11 +61,11 @@ fn stakes(random: &mut Random, n: usize) -> Vec<u64> {
 }
 
 fn rows(random: &mut Random, n: usize) -> OwnedRows {
-    let mut out = OwnedRows { offsets: vec![0], ..OwnedRows::default() };
     let full = random.below(4);
     let kind = random.below(8);
     let shared: Vec<u16> = (0..n).map(|_| random.next() as u16).collect();
-    for i in 0..n {
+    let row = |i: usize| {
+        let mut row = Vec::new();
         let lone = random.below(n as u64) as usize;
         let (same, kind) = (random.next() as u16, if random.one_in(4) { random.below(8) } else { kind });
         for (j, &shared) in shared.iter().enumerate() {
@@ -129,7 +89,7 @@ fn rows(random: &mut Random, n: usize) -> OwnedRows {
                 }
                 5 => shared,
                 6 => {
-                    if i % 2 == 0 {
+                    if i.is_multiple_of(2) {
                         0xffff
                     } else {
                         shared >> 8
@@ -144,18 +104,15 @@ fn rows(random: &mut Random, n: usize) -> OwnedRows {
                     _ => true,
                 }
             {
-                out.uids.push(j as u16);
-                out.values.push(value);
+                row.push((j as u16, value));
             }
         }
         if random.one_in(9) {
-            let start = out.offsets[i] as usize;
-            out.uids.truncate(start);
-            out.values.truncate(start);
+            row.clear();
         }
-        out.offsets.push(out.uids.len() as u32);
-    }
-    out
+        row
+    };
+    (0..n).map(row).collect()
 }
 
 fn blocks(random: &mut Random, n: usize, kind: u64) -> Vec<u64> {
@@ -164,10 +121,10 @@ fn blocks(random: &mut Random, n: usize, kind: u64) -> Vec<u64> {
 }
 
 /// Any input that the definition accepts, of n uids.
-pub fn case(random: &mut Random, n: usize) -> Case {
+pub fn case(random: &mut Random, n: usize) -> OwnedInput {
     let kind = random.below(4);
     let registered = if random.one_in(2) { vec![0; n] } else { blocks(random, n, 1) };
-    Case {
+    OwnedInput {
         stake: stakes(random, n),
         weights: rows(random, n),
         bonds: rows(random, n),
@@ -193,14 +150,14 @@ pub fn case(random: &mut Random, n: usize) -> Case {
 }
 
 /// A full market: `rows` validators that rate all n uids and hold bonds of all.
-pub fn market(rows: usize, n: usize) -> Case {
+pub fn market(rows: usize, n: usize) -> OwnedInput {
     let mut random = Random((rows * n) as u64);
     let full = |random: &mut Random| OwnedRows {
         offsets: (0..=n).map(|i| (i.min(rows) * n) as u32).collect(),
         uids: (0..rows * n).map(|at| (at % n) as u16).collect(),
         values: (0..rows * n).map(|_| 1 + random.below(65_535) as u16).collect(),
     };
-    Case {
+    OwnedInput {
         stake: (0..n).map(|i| if i < rows { (1 + random.below(1 << 31)) << 16 } else { 0 }).collect(),
         weights: full(&mut random),
         bonds: full(&mut random),
