@@ -59,7 +59,7 @@ const compareText = ({ differences, rows }: BenchComparisonView): string =>
     rows.length === 0
       ? 'they have no figure in common'
       : table(
-          ['metric', 'backend', 'before', 'after', 'times as fast', 'noise', ''],
+          ['metric', 'backend', 'before', 'after', 'times as fast', 'noise', 'verdict', 'disturbed'],
           rows.map((one) => [
             one.metric,
             one.backend,
@@ -68,6 +68,7 @@ const compareText = ({ differences, rows }: BenchComparisonView): string =>
             one.ratio.toFixed(3),
             `± ${percent(one.noise)}`,
             one.verdict === 'same' ? 'within noise' : one.verdict,
+            one.warnings.join('; '),
           ]),
         ),
   ].join('\n')

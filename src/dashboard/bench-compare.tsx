@@ -104,6 +104,7 @@ function Rows({ rows }: { rows: BenchComparisonView['rows'] }) {
               noise
             </th>
             <th scope="col">verdict</th>
+            <th scope="col">disturbed</th>
           </tr>
         </thead>
         <tbody>
@@ -116,6 +117,7 @@ function Rows({ rows }: { rows: BenchComparisonView['rows'] }) {
               <td class="number strong">{one.ratio.toFixed(2)}</td>
               <td class="number">± {(100 * one.noise).toFixed(0)} %</td>
               <td class={`verdict ${one.verdict}`}>{words[one.verdict]}</td>
+              <td class="noise">{one.warnings.join('; ')}</td>
             </tr>
           ))}
         </tbody>

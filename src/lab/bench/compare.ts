@@ -16,7 +16,9 @@ function compareMetric(first: BenchMetricView, second: BenchMetricView): Compari
   const ratio = unit === 's' ? before / after : after / before
   const noise = Math.max(DIFFERENCE_MIN, Math.hypot(first.spread, second.spread))
   const verdict = Math.abs(Math.log(ratio)) <= Math.log1p(noise) ? 'same' : ratio > 1 ? 'faster' : 'slower'
-  return { metric, backend, unit, before, after, ratio, noise, verdict }
+  const disturbed = { before: first.warnings, after: second.warnings }
+  const warnings = Object.entries(disturbed).flatMap(([side, those]) => those.map((one) => `${side}: ${one}`))
+  return { metric, backend, unit, before, after, ratio, noise, verdict, warnings }
 }
 
 /** The figures that both have, in the order of the second. */
@@ -33,18 +35,9 @@ function clocksOf({ noise: { clockFirst: before } }: BenchReportView, { noise: {
   return [text(before), text(alike ? before : after)]
 }
 
-/** What disturbed one of both, of the whole run and of figures that are compared. */
-function disturbancesOf(before: BenchReportView, after: BenchReportView, figures: [BenchMetricView, BenchMetricView][]): string[] {
-  const sides: [string, BenchReportView, BenchMetricView[]][] = [
-    ['before', before, figures.map(([one]) => one)],
-    ['after', after, figures.map(([, one]) => one)],
-  ]
-  return sides.flatMap(([side, { noise }, metrics]) => {
-    const single = metrics.flatMap(({ metric, backend, warnings }) => warnings.map((one) => `${metric} (${backend}): ${one}`))
-    const all = [...noise.warnings, ...single]
-    return all.length === 0 ? [] : [`noise ${side}: ${all.join('; ')}`]
-  })
-}
+/** What disturbed one of both as a whole. */
+const disturbancesOf = (...sides: [string, BenchReportView][]): string[] =>
+  sides.flatMap(([side, { noise }]) => (noise.warnings.length === 0 ? [] : [`noise ${side}: ${noise.warnings.join('; ')}`]))
 
 export function compareReports(before: BenchReportView, after: BenchReportView): BenchComparisonView {
   const figures = commonFigures(before, after)
@@ -57,5 +50,8 @@ export function compareReports(before: BenchReportView, after: BenchReportView):
     ...figures.map(([a, b]): [string, boolean, boolean] => [`${b.metric} (${b.backend}) checked`, a.checked, b.checked]),
   ]
   const unlike = facts.filter(([, a, b]) => a !== b).map(([what, a, b]) => `${what}: ${String(a)} and ${String(b)}`)
-  return { differences: [...unlike, ...disturbancesOf(before, after, figures)], rows: figures.map(([a, b]) => compareMetric(a, b)) }
+  return {
+    differences: [...unlike, ...disturbancesOf(['before', before], ['after', after])],
+    rows: figures.map(([a, b]) => compareMetric(a, b)),
+  }
 }

@@ -51,7 +51,7 @@ export const BenchMetricView = Type.Object({
   }),
   checked: Type.Boolean({
     description:
-      'The answer was found right before the clock started. False under a challenge for the largest epoch and game, which are left to the verifier, who does steps of them again: a check would take seconds that count against every figure.',
+      'The answer was found right before the clock started. False under a challenge for the largest epoch and game, which are left to the verifier, who does steps of them again: their checks would take seconds that count against every figure.',
   }),
   repetitions: Count,
   seconds: Type.Number({ description: 'Time of all repetitions together; where work is proven, with what lies between them.' }),
@@ -153,7 +153,7 @@ export type BenchSummaryView = Static<typeof BenchSummaryView>
 export const BenchComparisonView = Type.Object({
   differences: Type.Array(Type.String(), {
     description:
-      'What else differs: machine, threads, time, clock, and what disturbed one or the other. Then a ratio says little about the program.',
+      'What else differs: machine, threads, time, clock, checks, and what disturbed one or the other run. Then a ratio says little about the program.',
   }),
   rows: Type.Array(
     Type.Object({
@@ -165,6 +165,7 @@ export const BenchComparisonView = Type.Object({
       ratio: Type.Number({ description: 'How many times as fast the second is; above 1 is faster, for rates and times alike.' }),
       noise: Type.Number({ description: 'The change that the spreads of both explain, as a share.' }),
       verdict: words('faster', 'slower', 'same'),
+      warnings: Type.Array(Type.String(), { description: 'What disturbed this figure before and after.' }),
     }),
   ),
 })

@@ -83,16 +83,19 @@ test('a comparison tells faster from slower for rates and for times, and noise f
   expect(compareReports(report(1), unchecked).differences).toEqual(['pow.hashrate (avx2) checked: true and false'])
 })
 
-test('a comparison says where the clocks differ, and what disturbed either run or a figure of both', () => {
+test('a comparison says where the clocks differ, and what disturbed either run, or a figure of both beside it', () => {
   const noisy = (clockFirst: number, ...warnings: string[]) => ({ noise: { ...report(0).noise, clockFirst, warnings } })
-  const differences = (before = noisy(4.14), after = noisy(4.14), metrics = [one()]) =>
-    compareReports(report(1, [one()], before), report(2, metrics, after)).differences
+  const differences = (before: object, after: object) => compareReports(report(1, [one()], before), report(2, [one()], after)).differences
   expect(differences(noisy(4.14), noisy(3.95))).toEqual([])
   expect(differences(noisy(4.14), noisy(2))).toEqual(['clock: 4.14 GHz and 2.00 GHz'])
   expect(differences(noisy(2), noisy(4.14, 'others used 9 %'))).toEqual(['clock: 2.00 GHz and 4.14 GHz', 'noise after: others used 9 %'])
   expect(differences(noisy(4, 'a'), noisy(4, 'a'))).toEqual(['noise before: a', 'noise after: a'])
   const disturbed = [one({ warnings: ['spread of 31.0 %'] }), one({ metric: 'pow.verify', warnings: ['not of both'] })]
-  expect(differences(noisy(4), noisy(4), disturbed)).toEqual(['noise after: pow.hashrate (avx2): spread of 31.0 %'])
+  const warned = (before: BenchMetricView[], after: BenchMetricView[]) => compareReports(report(1, before), report(2, after))
+  expect(warned([one()], disturbed)).toMatchObject({ differences: [], rows: [{ warnings: ['after: spread of 31.0 %'] }] })
+  expect(warned(disturbed, [one({ warnings: ['a', 'b'] })]).rows.map(({ warnings }) => warnings)).toEqual([
+    ['before: spread of 31.0 %', 'after: a', 'after: b'],
+  ])
 })
 
 describe('timing', () => {
