@@ -155,8 +155,8 @@ test('a failed transaction changes nonce and fee only, a refused one nothing', (
     }),
     runs(150),
   )
-  expect(failed).toBeGreaterThan(10)
-  expect(refused).toBeGreaterThan(10)
+  expect(failed).toBeGreaterThan(2)
+  expect(refused).toBeGreaterThan(2)
 })
 
 test('staking and unstaking never profits', () => {
