@@ -3,9 +3,9 @@
 use crate::dense::{Dense, Scene};
 use crate::error::Error;
 use crate::fixed::{ONE, normalise, ratio, to_u16};
-use crate::input::Input;
+use crate::input::{Input, MILLION};
 use crate::level::Level;
-use crate::market::Market;
+use crate::market::{Market, PARALLEL_ENTRIES_MIN};
 use crate::median::Electorate;
 use crate::output::Output;
 use crate::plan::Plan;
@@ -14,11 +14,8 @@ use crate::rows::OwnedRows;
 use crate::sparse::{Shared, Sparse};
 use crate::store::{self, Keeping};
 
-/// Entries below which threads cost more than they save.
-const PARALLEL_ENTRIES_MIN: usize = 20_000;
 /// Of the places in the rows that count, one in so many must be filled to make tiles the faster way.
 const DENSE_FROM: usize = 8;
-const MILLION: u64 = 1_000_000;
 
 /// How steps 5 to 13 go over the matrix. No result depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
-//! What the definition refuses before it scores, and nothing else.
+//! What is refused before anything is scored: what the definition does not accept, and too much for one call.
 use thiserror::Error as ThisError;
 
-/// A refused input. The codes are rows of `src/protocol/errors.ts`.
+/// Why there is no result. The codes are rows of `src/protocol/errors.ts`.
 #[derive(Clone, Debug, PartialEq, Eq, ThisError)]
 pub enum Error {
     /// More neurons than a market may hold.

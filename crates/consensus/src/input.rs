@@ -7,7 +7,7 @@ pub const NEURONS_MAX: usize = 4_096;
 /// One more than the largest stake sum, emission or block number: the runtime's sums are signed 64-bit.
 const LIMIT: u64 = 1 << 63;
 /// `bonds_moving_average` is in parts per million.
-const MILLION: u64 = 1_000_000;
+pub const MILLION: u64 = 1_000_000;
 
 /// Inputs of `consensus-scoring.md`, same names; every list has n entries, row i is the validator.
 #[derive(Clone, Copy, Debug, Default)]

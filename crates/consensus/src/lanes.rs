@@ -1,4 +1,4 @@
-//! Sixteen neighbouring columns side by side, one 32-bit code each (see `reciprocal.rs`). The kernels of `dense.rs` are
+//! Sixteen neighbouring columns side by side, one 32-bit code each (see `reciprocal.rs`). The sweeps of `dense.rs` are
 //! written once over this trait; `avx512.rs` has the other implementation.
 use crate::reciprocal::{Ratio, Share};
 

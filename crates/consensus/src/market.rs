@@ -7,9 +7,10 @@ use crate::input::Input;
 use crate::lanes::Lanes;
 use crate::level::{Level, Work};
 use crate::rows::{Row, Rows};
+use crate::tiles::BLOCK;
 
 /// Entries below which threads cost more than they save.
-const PARALLEL_ENTRIES_MIN: usize = 20_000;
+pub const PARALLEL_ENTRIES_MIN: usize = 20_000;
 
 /// A row of weights and what is usable of it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,16 +36,13 @@ pub struct Market<'a> {
 /// which is where i has counted no more registrations than the rank of j's among all.
 #[derive(Clone, Debug, Default)]
 pub struct Rule {
-    /// Rank of each uid's registration among the different ones, and 0 for a few columns beyond the last.
+    /// Rank of each uid's registration among the different ones, and 0 for the columns of a block beyond the last.
     registered: Vec<u16>,
     /// Different registrations before each uid's last update.
     updated: Vec<u16>,
     /// Different registrations.
     all: u16,
 }
-
-/// Columns beyond the last that lists of columns are padded with.
-pub const PADDING: usize = 128;
 
 impl Rule {
     fn of(input: &Input<'_>) -> Self {
@@ -53,7 +51,7 @@ impl Rule {
         blocks.dedup();
         let before = |block: u64| blocks.partition_point(|&other| other < block) as u16;
         let mut registered: Vec<u16> = input.block_at_registration.iter().map(|&block| before(block)).collect();
-        registered.resize(registered.len() + PADDING, 0);
+        registered.resize(registered.len() + BLOCK, 0);
         Self {
             registered,
             updated: input.last_update.iter().map(|&block| before(block)).collect(),
@@ -92,28 +90,13 @@ impl<'a> Market<'a> {
         input.check_lists()?;
         let n = input.stake.len();
         let rule = Rule::of(input);
-        let entries = input.weights.uids.len() + input.bonds.uids.len();
-        let parallel = entries >= PARALLEL_ENTRIES_MIN;
-        let rate = |i: usize| rate(input.weights.row(i), i, input.validator_permit[i] == 1, &rule, level);
-        let hold = |i: usize| {
-            let row = input.bonds.row(i);
-            checked("bonds", row, i, n, level).map(|()| row)
-        };
-        let check = |i: usize| checked("weights", input.weights.row(i), i, n, level).map(|()| rate(i));
-        let rows = |list: Rows<'_>| parallel && list.uids.len() >= PARALLEL_ENTRIES_MIN;
-        // Of several bad rows the first is named, however many threads look.
-        let ratings = first_error(if rows(input.weights) {
-            (0..n).into_par_iter().map(check).collect()
-        } else {
-            (0..n).map(check).collect()
+        let ratings = each_row(input.weights, |i, row| {
+            checked("weights", row, i, n, level)?;
+            Ok(rate(row, i, input.validator_permit[i] == 1, &rule, level))
         })?;
-        let bonds = first_error(if rows(input.bonds) {
-            (0..n).into_par_iter().map(hold).collect()
-        } else {
-            (0..n).map(hold).collect()
-        })?;
+        let bonds = each_row(input.bonds, |i, row| checked("bonds", row, i, n, level).map(|()| row))?;
         input.check_values()?;
-        Ok(Self { ratings, bonds, entries, rule })
+        Ok(Self { ratings, bonds, entries: input.weights.uids.len() + input.bonds.uids.len(), rule })
     }
 
     /// Refuses a row of weights of uid i that no input may hold.
@@ -131,8 +114,19 @@ impl<'a> Market<'a> {
     }
 }
 
-fn first_error<T>(rows: Vec<Result<T, Error>>) -> Result<Vec<T>, Error> {
-    rows.into_iter().collect()
+/// What `prepare` makes of each row. Of several bad rows the first is named, however many threads look.
+fn each_row<'a, T: Send>(
+    rows: Rows<'a>,
+    prepare: impl Fn(usize, Row<'a>) -> Result<T, Error> + Sync,
+) -> Result<Vec<T>, Error> {
+    let n = rows.offsets.len() - 1;
+    let prepare = |i| prepare(i, rows.row(i));
+    let prepared: Vec<Result<T, Error>> = if rows.uids.len() < PARALLEL_ENTRIES_MIN {
+        (0..n).map(prepare).collect()
+    } else {
+        (0..n).into_par_iter().map(prepare).collect()
+    };
+    prepared.into_iter().collect()
 }
 
 fn checked(list: &'static str, row: Row<'_>, i: usize, n: usize, level: Level) -> Result<(), Error> {

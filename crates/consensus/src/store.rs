@@ -13,6 +13,9 @@ use crate::sparse::Sparse;
 
 /// Rows copied at a time out of tiles: their places in a tile are neighbours, and their ends stay in a core's own cache.
 const GROUP: usize = 32;
+/// Ranges of rows per thread that copies out of tiles, so that a disturbed one does not keep the others waiting.
+const PARTS_PER_THREAD: usize = 4;
+/// The lanes, counted.
 const NUMBERS: Entries = {
     let mut numbers = [0; LANES];
     let mut lane = 0;
@@ -57,7 +60,7 @@ impl<'a> Keeping<'a> {
     }
 }
 
-/// Rows of a range of uids, to be written.
+/// Rows of a range of uids, to be all.
 struct Part<'a> {
     range: Range<usize>,
     /// Where each row's next entry goes, from the start of the part.
@@ -102,27 +105,27 @@ impl Part<'_> {
     }
 }
 
-/// Fills rows of these offsets part by part, on as many threads as are given.
-fn fill(offsets: Vec<u32>, threads: usize, write: impl Fn(Part<'_>) + Send + Sync) -> OwnedRows {
+/// Fills rows of these offsets part by part, side by side if there are several.
+fn fill(offsets: Vec<u32>, parts: usize, write: impl Fn(Part<'_>) + Send + Sync) -> OwnedRows {
     let n = offsets.len() - 1;
     let total = offsets[n] as usize;
     let mut rows = OwnedRows { offsets, uids: vec![0; total], values: vec![0; total] };
-    let mut parts = Vec::with_capacity(threads);
+    let mut all = Vec::with_capacity(parts);
     let (mut uids, mut values) = (rows.uids.as_mut_slice(), rows.values.as_mut_slice());
-    for part in 0..threads {
-        let range = part * n / threads..(part + 1) * n / threads;
+    for part in 0..parts {
+        let range = part * n / parts..(part + 1) * n / parts;
         let base = rows.offsets[range.start];
         let len = (rows.offsets[range.end] - base) as usize;
         let (these_uids, other_uids) = uids.split_at_mut(len);
         let (these_values, other_values) = values.split_at_mut(len);
         (uids, values) = (other_uids, other_values);
         let next = range.clone().map(|i| (rows.offsets[i] - base) as usize).collect();
-        parts.push(Part { range, next, uids: these_uids, values: these_values });
+        all.push(Part { range, next, uids: these_uids, values: these_values });
     }
-    if threads == 1 {
-        parts.into_iter().for_each(write);
+    if parts == 1 {
+        all.into_iter().for_each(write);
     } else {
-        parts.into_par_iter().with_max_len(1).for_each(write);
+        all.into_par_iter().with_max_len(1).for_each(write);
     }
     rows
 }
@@ -156,7 +159,8 @@ pub fn dense(dense: &Dense, plan: &Plan, keeping: &Keeping<'_>, threads: usize) 
             places.push((usize::from(row), slot as usize));
         }
     }
-    fill(keeping.offsets(&counts), threads * 4, |mut part| {
+    let parts = if threads == 1 { 1 } else { threads * PARTS_PER_THREAD };
+    fill(keeping.offsets(&counts), parts, |mut part| {
         part.copy_untouched(keeping);
         let range = part.range.clone();
         let mine: Vec<(usize, usize)> = places.iter().copied().filter(|(row, _)| range.contains(row)).collect();

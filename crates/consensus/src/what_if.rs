@@ -9,7 +9,7 @@ use crate::epoch::{Depth, Workspace};
 use crate::error::Error;
 use crate::input::Input;
 use crate::level::Level;
-use crate::market::Market;
+use crate::market::{Market, PARALLEL_ENTRIES_MIN};
 use crate::output::Output;
 use crate::rows::Row;
 
@@ -71,7 +71,7 @@ impl<'a> WhatIf<'a> {
         let workspaces: Mutex<Vec<Workspace>> = Mutex::default();
         let threads = rayon::current_num_threads();
         // Few variants share all threads one by one; many go side by side.
-        let alone = variants.len() >= threads || self.market.entries < 20_000;
+        let alone = variants.len() >= threads || self.market.entries < PARALLEL_ENTRIES_MIN;
         let score = |variant: &Variant<'_>| {
             if control.cancelled.load(Ordering::Relaxed) {
                 return Err(Error::Cancelled);
