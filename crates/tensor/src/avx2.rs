@@ -17,6 +17,8 @@ macro_rules! avx2_tile {
             load: |from: *const u32| unsafe { _mm256_loadu_si256(from.cast()) },
             // SAFETY: as for `load`.
             store: |to: *mut u32, vector| unsafe { _mm256_storeu_si256(to.cast(), vector) },
+            // SAFETY: as for `load`.
+            right of u32: |from: *const u32| unsafe { _mm256_loadu_si256(from.cast()) },
             splat: |word: u32| _mm256_set1_epi32(word as i32),
             plus: $plus,
             step: $step,

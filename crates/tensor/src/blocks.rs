@@ -11,8 +11,9 @@ const BAND: usize = 1 << 16;
 
 /// A factor, packed or as the caller has it.
 #[derive(Clone, Copy)]
-pub(crate) struct Panels<'a> {
-    pub words: &'a [u32],
+pub(crate) struct Panels<'a, E = u32> {
+    /// Packed words, or elements as they lie.
+    pub words: &'a [E],
     pub layout: Layout,
     /// The panel that the words begin with.
     pub first: usize,
@@ -20,9 +21,9 @@ pub(crate) struct Panels<'a> {
     pub stride: Option<usize>,
 }
 
-impl<'a> Panels<'a> {
+impl<'a, E> Panels<'a, E> {
     /// The words of a panel, how many there are for each word of k, and how far apart they are.
-    fn panel(&self, panel: usize) -> (&'a [u32], usize, usize) {
+    fn panel(&self, panel: usize) -> (&'a [E], usize, usize) {
         let width = self.layout.width(panel);
         match self.stride {
             None => (&self.words[self.layout.start(panel) - self.layout.start(self.first)..], width, width),
@@ -50,14 +51,15 @@ unsafe impl<S: Send> Send for Target<S> {}
 // SAFETY: as above.
 unsafe impl<S: Send> Sync for Target<S> {}
 
-/// Multiplies some panels of both factors. `starts` has the bits of what each row's sums begin with, or is empty; `add` adds
+/// Multiplies some panels of both factors by `tile`, one of the kernel's. `starts` has the bits of what each row's sums begin with, or is empty; `add` adds
 /// to what is there. `go_on` is told the multiply-adds done since it was asked last, and answers whether to continue.
 ///
 /// # Safety
 /// This CPU has the kernel's unit; the rows and columns of `target` that these panels stand for may be written, by nobody
 /// else.
-pub(crate) unsafe fn multiply<K: Kernel>(
-    (left, right): (Panels, Panels),
+pub(crate) unsafe fn multiply<K: Kernel, E>(
+    tile: unsafe fn(&Tile<K::Sum, E>),
+    (left, right): (Panels, Panels<E>),
     (rows, columns): (Range<usize>, Range<usize>),
     starts: &[u32],
     add: bool,
@@ -83,7 +85,7 @@ pub(crate) unsafe fn multiply<K: Kernel>(
             for column in panels.clone() {
                 let (right_words, width, right_stride) = right.panel(column);
                 let side = column * right.layout.full;
-                let tile = Tile {
+                let work = Tile {
                     left: left_words,
                     right: right_words,
                     right_stride,
@@ -99,8 +101,8 @@ pub(crate) unsafe fn multiply<K: Kernel>(
                     add,
                 };
                 // SAFETY: the unit is there and the part may be written, says the caller.
-                unsafe { K::tile(&tile) };
-                width_done += tile.columns;
+                unsafe { tile(&work) };
+                width_done += work.columns;
             }
             if !go_on(count * width_done * words) {
                 return;

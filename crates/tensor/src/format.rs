@@ -70,6 +70,20 @@ pub(crate) trait Format {
     fn number(stored: Self::Stored) -> Self::Number;
     /// The word of the elements `at(0)..at(GROUP)`.
     fn word(at: impl Fn(usize) -> Self::Stored) -> u32;
+    /// The words of elements that are one each.
+    #[inline(always)]
+    fn singly<const W: usize>(elements: [Self::Stored; W]) -> [u32; W] {
+        let mut words = [0; W];
+        // Twelve are a vector of eight and one of four.
+        let (eights, rest) = words.split_at_mut(W / 8 * 8);
+        for (at, word) in eights.iter_mut().enumerate() {
+            *word = Self::word(|_| elements[at]);
+        }
+        for (at, word) in (W / 8 * 8..).zip(rest) {
+            *word = Self::word(|_| elements[at]);
+        }
+        words
+    }
     /// Elements as words, where they are that already.
     fn words(_stored: &[Self::Stored]) -> Option<&[u32]> {
         None
@@ -124,6 +138,30 @@ impl Format for HalfWide {
     #[inline(always)]
     fn word(at: impl Fn(usize) -> u16) -> u32 {
         half(at(0)).to_bits()
+    }
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    #[allow(unsafe_code)] // one call into the instruction that does sixteen at once
+    fn singly<const W: usize>(elements: [u16; W]) -> [u32; W] {
+        let widen = |elements: &[u16; 16]| {
+            if std::is_x86_feature_detected!("avx512f") {
+                // SAFETY: the unit is there.
+                unsafe { crate::avx512::widen(elements) }
+            } else {
+                elements.map(|element| half(element).to_bits())
+            }
+        };
+        let mut words = [0; W];
+        let (sixteens, rest) = elements.as_chunks();
+        for (words, elements) in words.chunks_mut(16).zip(sixteens) {
+            words.copy_from_slice(&widen(elements));
+        }
+        if !rest.is_empty() {
+            let mut sixteen = [0; 16];
+            sixteen[..rest.len()].copy_from_slice(rest);
+            words[W - rest.len()..].copy_from_slice(&widen(&sixteen)[..rest.len()]);
+        }
+        words
     }
 }
 
@@ -243,6 +281,25 @@ mod tests {
             let found = f64::from(half(bits));
             assert!(found.to_bits() == expected.to_bits() || (found.is_nan() && expected.is_nan()), "{bits:#x}");
         }
+    }
+
+    /// W at a time, as panels of every height and width take them.
+    fn widened_singly<const W: usize>() {
+        for first in (0..=u16::MAX - W as u16).step_by(W) {
+            let halves: [u16; W] = std::array::from_fn(|at| first + at as u16);
+            for (bits, word) in halves.into_iter().zip(HalfWide::singly(halves)) {
+                let (expected, found) = (half(bits), f32::from_bits(word));
+                assert!(found.to_bits() == expected.to_bits() || (found.is_nan() && expected.is_nan()), "{bits:#x}");
+            }
+        }
+    }
+
+    #[test]
+    fn f16_widened_many_at_once_are_those_widened_singly() {
+        widened_singly::<6>();
+        widened_singly::<12>();
+        widened_singly::<16>();
+        widened_singly::<32>();
     }
 
     #[test]

@@ -102,8 +102,7 @@ fn across<F: Format, const W: usize>(x: View<F::Stored>, first: usize, order: Or
         for panel in 0..panels {
             // Copies, so that all is vectors: nothing that is written can lie there.
             out[panel * words + place] = if F::GROUP == 1 {
-                let line = near[0][panel];
-                weave::<F, W>(|at, _| line[at])
+                F::singly(near[0][panel])
             } else {
                 let lines = near.map(|row| row.get(panel).copied().unwrap_or([F::Stored::default(); W]));
                 weave::<F, W>(|at, k| lines[k][at])
@@ -196,6 +195,12 @@ fn gather<F: Format>(
     if stride == 1
         && let Some(from) = line.get(k..k + BLOCK * F::GROUP)
     {
+        if F::GROUP == 1
+            && let Some(&from) = from.first_chunk()
+        {
+            *out = F::singly(from);
+            return;
+        }
         // A copy of known length, so that the words are made by vectors.
         let mut near = [F::Stored::default(); 4 * BLOCK];
         near[..BLOCK * F::GROUP].copy_from_slice(from);

@@ -27,6 +27,8 @@ macro_rules! portable_tile {
             load: |from: *const u32| unsafe { from.cast::<[$sum; LANES]>().read() },
             // SAFETY: as for `load`.
             store: |to: *mut u32, vector: [$sum; LANES]| unsafe { to.cast::<[$sum; LANES]>().write(vector) },
+            // SAFETY: as for `load`.
+            right of u32: |from: *const u32| unsafe { from.cast::<[$sum; LANES]>().read() },
             splat: $splat,
             plus: $plus,
             step: $step,

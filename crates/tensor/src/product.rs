@@ -88,7 +88,7 @@ const F32: &[Choice<f32>] = choices!(f32, portable::Fused<Single>, [
     "avx2" needs ["avx2", "fma"] avx2::Fused<Single>,
 ]);
 const F16: &[Choice<u16>] = choices!(u16, portable::Fused<HalfWide>, [
-    "avx512" needs ["avx512f"] avx512::Fused<HalfWide>,
+    "avx512" needs ["avx512f"] avx512::Half,
     "avx2" needs ["avx2", "fma"] avx2::Fused<HalfWide>,
 ]);
 const BF16: &[Choice<u16>] = choices!(u16, portable::Fused<BrainWide>, [

@@ -46,20 +46,29 @@ pub(crate) trait Kernel: Send + Sync + 'static {
     const ORDER: Order;
     /// Whether the right factor is raised by 128, which the sums of the left rows take off again.
     const RAISED: bool = false;
+    /// What vectors of a right factor that is not packed are made of.
+    type Lying: Copy + Send + Sync + 'static;
+    /// The right factor for `tile_as_it_lies`, where the kernel has one.
+    fn lying(right: &[<Self::Left as Format>::Stored]) -> Option<&[Self::Lying]>;
     /// Adds the product of two panels to a part of C, or puts it there.
     ///
     /// # Safety
     /// This CPU has the kernel's vector unit, and `tile.c` points to `tile.rows` rows of `tile.columns` elements that
     /// may be written, `tile.stride` elements from one to the next.
     unsafe fn tile(tile: &Tile<Self::Sum>);
+    /// `tile` whose right factor lies as the caller has it.
+    ///
+    /// # Safety
+    /// As `tile`.
+    unsafe fn tile_as_it_lies(tile: &Tile<Self::Sum, Self::Lying>);
 }
 
 /// What one tile works on.
-pub(crate) struct Tile<'a, S> {
+pub(crate) struct Tile<'a, S, R = u32> {
     /// `words` times `height` words: the rows side by side for each word of k; what lies beyond `rows` is any number.
     pub left: &'a [u32],
     /// For each word of k `vectors` vectors, columns side by side.
-    pub right: &'a [u32],
+    pub right: &'a [R],
     /// From the vectors of one word to those of the next: as long as they are where they are packed.
     pub right_stride: usize,
     pub words: usize,
@@ -96,26 +105,28 @@ pub(crate) fn soon<S>(row: *const S, columns: usize) {
     }
 }
 
-/// Defines `unsafe fn name(&Tile)`. The parts: `zero` vector, `load` and `store` of a vector by pointer, `splat` of a word,
-/// `plus` of two vectors, and `step(sum, left, right)`.
+/// Defines `unsafe fn name(&Tile)`. The parts: `zero` vector, `load` and `store` of a vector by pointer, `right`, the load of
+/// a vector of the right factor, `splat` of a word, `plus` of two vectors, and `step(sum, left, right)`.
 macro_rules! tile_function {
     (
         $(#[$attribute:meta])*
         fn $name:ident(sum: $sum:ty, vector: $vector:ty, lanes: $lanes:literal, step of rows: $rows:literal, order: $order:expr),
-        zero: $zero:expr, load: $load:expr, store: $store:expr, splat: $splat:expr, plus: $plus:expr, step: $step:expr $(,)?
+        zero: $zero:expr, load: $load:expr, store: $store:expr, right of $right:ty: $load_right:expr, splat: $splat:expr,
+        plus: $plus:expr, step: $step:expr $(,)?
     ) => {
         /// # Safety
         /// As `Kernel::tile`.
         #[allow(clippy::redundant_closure_call)]
-        unsafe fn $name(tile: &$crate::tile::Tile<$sum>) {
+        unsafe fn $name(tile: &$crate::tile::Tile<$sum, $right>) {
             use $crate::tile::{Order, SUMS, Tile, soon};
 
             /// # Safety
             /// As `Kernel::tile`.
             $(#[$attribute])*
             #[allow(clippy::redundant_closure)]
-            unsafe fn sized<const R: usize, const V: usize>(tile: &Tile<$sum>) {
-                let (zero, load, store, splat, plus, step) = ($zero, $load, $store, $splat, $plus, $step);
+            unsafe fn sized<const R: usize, const V: usize>(tile: &Tile<$sum, $right>) {
+                let (zero, load, store, load_right) = ($zero, $load, $store, $load_right);
+                let (splat, plus, step) = ($splat, $plus, $step);
                 assert!(tile.left.len() >= tile.words * R);
                 assert!(tile.words == 0 || tile.right.len() >= (tile.words - 1) * tile.right_stride + V * $lanes);
                 assert!(tile.rows <= R && tile.columns <= V * $lanes);
@@ -130,7 +141,7 @@ macro_rules! tile_function {
                         for _ in 0..count {
                             let mut line = [zero; V];
                             for (index, line) in line.iter_mut().enumerate() {
-                                *line = load(right.add(index * $lanes));
+                                *line = load_right(right.add(index * $lanes));
                             }
                             for (row, sums) in sums.iter_mut().enumerate() {
                                 let factor = splat(*left.add(row));
@@ -230,7 +241,15 @@ macro_rules! kernel {
             const LANES: usize = $lanes;
             const ORDER: $crate::tile::Order = $order;
             $(const RAISED: bool = $raised;)?
+            type Lying = u32;
+            fn lying(right: &[<$left as $crate::format::Format>::Stored]) -> Option<&[u32]> {
+                <$right as $crate::format::Format>::words(right)
+            }
             unsafe fn tile(tile: &$crate::tile::Tile<$sum>) {
+                // SAFETY: the caller's promise, passed on.
+                unsafe { $function(tile) }
+            }
+            unsafe fn tile_as_it_lies(tile: &$crate::tile::Tile<$sum>) {
                 // SAFETY: the caller's promise, passed on.
                 unsafe { $function(tile) }
             }

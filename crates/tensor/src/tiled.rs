@@ -111,8 +111,8 @@ struct Tiled<'a, K: Kernel> {
     index: usize,
     a: &'a [Stored<K>],
     b: &'a [Stored<K>],
-    /// The words of the right factor, those of one k after those of another, where it is not packed.
-    as_it_lies: Option<&'a [u32]>,
+    /// The right factor, the elements of one k after those of another, where it is not packed.
+    as_it_lies: Option<&'a [K::Lying]>,
     ring: Ring,
     /// What is in the ring.
     ahead: Ahead,
@@ -162,9 +162,9 @@ impl<'a, K: Kernel> Tiled<'a, K> {
         let Shape { m, k, n, transpose_b, .. } = plan.shape;
         let small = (m * k).max(k * n) <= AS_IT_LIES_MAX;
         let fits = small && !transpose_b && n % K::LANES == 0 && K::ORDER == Order::Straight && !K::RAISED;
-        let as_it_lies = K::Right::words(b).filter(|_| fits).map(|words| &words[index * k * n..][..k * n]);
+        let as_it_lies = K::lying(b).filter(|_| fits).map(|elements| &elements[index * k * n..][..k * n]);
         let ahead = match as_it_lies {
-            Some(words) if words.len() <= AGAIN_MAX => Ahead::Neither,
+            Some(elements) if elements.len() <= AGAIN_MAX => Ahead::Neither,
             Some(_) => Ahead::Left,
             None => Ahead::Right,
         };
@@ -230,20 +230,15 @@ impl<'a, K: Kernel> Tiled<'a, K> {
     /// The slice is packed, and nobody else reads or writes this block of the target.
     unsafe fn multiply(&self, slice: usize, block: usize) {
         let (rows, columns) = self.grid.block(block);
-        let (left, right) = (self.plan.left(slice), self.plan.right(slice));
+        let left = self.plan.left(slice);
         let size = self.ahead.of(self.plan, slice).map_or(0, Layout::size);
         // SAFETY: packed, says the caller.
         let packed = unsafe { self.ring.words.read(self.ring.place(slice, 0..size)) };
         let elements = self.plan.elements(slice);
-        let n = self.plan.shape.n;
-        let right = match self.as_it_lies {
-            Some(words) => Panels { words: &words[elements.start * n..], layout: right, first: 0, stride: Some(n) },
-            None => Panels { words: packed, layout: right, first: 0, stride: None },
-        };
         if self.ahead == Ahead::Left {
             let left = Panels { words: packed, layout: left, first: 0, stride: None };
             // SAFETY: the caller's promises.
-            unsafe { self.add((left, right), (rows, columns), &[], slice) };
+            unsafe { self.add((left, packed), (rows, columns), &[], slice) };
             return;
         }
         let x = self.plan.shape.left(self.a, self.index).part(elements);
@@ -257,19 +252,38 @@ impl<'a, K: Kernel> Tiled<'a, K> {
             pack::<K::Left>(x, left, K::ORDER, rows.start, words);
             let left = Panels { words, layout: left, first: rows.start, stride: None };
             // SAFETY: the caller's promises.
-            unsafe { self.add((left, right), (rows, columns), starts, slice) };
+            unsafe { self.add((left, packed), (rows, columns), starts, slice) };
         });
     }
 
+    /// The right factor is the packed words, unless it is read as it lies.
+    ///
     /// # Safety
     /// This CPU has the kernel's unit, and nobody else reads or writes this block of the target.
-    unsafe fn add(&self, factors: (Panels, Panels), block: (Range<usize>, Range<usize>), starts: &[u32], slice: usize) {
+    unsafe fn add(
+        &self,
+        (left, packed): (Panels, &[u32]),
+        block: (Range<usize>, Range<usize>),
+        starts: &[u32],
+        slice: usize,
+    ) {
         let go_on = |done: usize| {
             let done = (done * <K::Left as Format>::GROUP) as u64;
             self.control.done.fetch_add(done, Ordering::Relaxed);
             !self.control.cancelled.load(Ordering::Relaxed)
         };
-        // SAFETY: the caller's promises. The first slice writes, so nothing is read before.
-        unsafe { multiply::<K>(factors, block, starts, slice > 0, self.target, go_on) };
+        let (layout, n) = (self.plan.right(slice), self.plan.shape.n);
+        // The first slice writes, so nothing is read before.
+        let add = slice > 0;
+        if let Some(elements) = self.as_it_lies {
+            let words = &elements[self.plan.elements(slice).start * n..];
+            let right = Panels { words, layout, first: 0, stride: Some(n) };
+            // SAFETY: the caller's promises.
+            unsafe { multiply::<K, _>(K::tile_as_it_lies, (left, right), block, starts, add, self.target, go_on) };
+        } else {
+            let right = Panels { words: packed, layout, first: 0, stride: None };
+            // SAFETY: the caller's promises.
+            unsafe { multiply::<K, _>(K::tile, (left, right), block, starts, add, self.target, go_on) };
+        }
     }
 }

@@ -131,8 +131,10 @@ fn every_kernel_keeps_its_tolerance_for_every_dtype_layout_and_batch() {
         (2, (4, 3, 16)),
         (1, (2, 1_000, 3)),
         (1, (30, 801, 50)),
-        // Its right factor is read where it lies, when it is not transposed.
+        // The right factors of these are read where they lie, when they are not transposed: once and again, or while the
+        // left one is packed.
         (2, (30, 801, 48)),
+        (2, (90, 801, 96)),
         (1, (26, 2_100, 40)),
         (40, (1, 2, 1)),
         (1, (1, 70, 200)),
