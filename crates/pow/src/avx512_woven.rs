@@ -48,9 +48,9 @@ const STEPS: usize = 65;
 /// On the stack: memory of the heap, taken and given back with every call, would leave holes between results that are kept.
 struct Ahead([Step; BEFORE + STEPS]);
 
-/// The rounds `$round` with what stands beside each, then the last: words first, since a step may use the word computed there.
+/// The rounds `$round` of one turn with what stands beside each: words first, since a step may use the word computed there.
 macro_rules! rounds {
-    ([$($a:tt)*]) => { last_round!($($a)*) };
+    ([$($a:tt)*]) => { "" };
     (
         [$a0:tt $a1:tt $a2:tt $a3:tt $a4:tt $a5:tt $a6:tt $a7:tt $a8:tt $a9:tt $a10:tt $a11:tt $a12:tt $a13:tt $a14:tt
          $a15:tt $a16:tt $a17:tt $a18:tt $a19:tt $a20:tt $a21:tt $a22:tt $a23:tt $a24:tt]
@@ -73,31 +73,54 @@ macro_rules! rounds {
     };
 }
 
-/// 24 rounds, 32 steps and 16 words.
+/// Each register gets what the next one holds, the last what the first held. What a round does to the order of the registers
+/// leaves one in its place and is one cycle of the 24 others, and so are eleven rounds.
+macro_rules! cycle {
+    (@ $to:tt $from:tt $($more:tt)*) => { concat!(i!("vmovdqa64" $to, $from), cycle!(@ $from $($more)*)) };
+    (@ $to:tt) => { i!("vmovdqa64" $to, "zmm0") };
+    ($first:tt $($more:tt)*) => { concat!(i!("vmovdqa64" "zmm0", $first), cycle!(@ $first $($more)*)) };
+}
+
+/// 24 rounds, 32 steps and 16 words: the first, two turns of eleven, and the last. Each turn ends with every lane back in the
+/// register where it was, and the pointers where the next one begins.
 macro_rules! half_pass {
     () => {
         concat!(
             word!(0),
+            word!(1),
             step!(0),
+            step!(1),
             first_round!(),
+            "2:\n",
             rounds!(
                 ["zmm7" "zmm8" "zmm9" "zmm10" "zmm11" "zmm12" "zmm13" "zmm14" "zmm15" "zmm16" "zmm17" "zmm18" "zmm19"
                  "zmm20" "zmm21" "zmm22" "zmm23" "zmm24" "zmm25" "zmm26" "zmm27" "zmm28" "zmm29" "zmm30" "zmm31"]
-                1: [1] [1], 2: [] [2 3],
-                3: [2] [4], 4: [3] [5], 5: [] [6 7],
-                6: [4] [8], 7: [5] [9], 8: [] [10 11],
-                9: [6] [12], 10: [7] [13], 11: [] [14 15],
-                12: [8] [16], 13: [9] [17], 14: [] [18 19],
-                15: [10] [20], 16: [11] [21], 17: [] [22 23],
-                18: [12] [24], 19: [13] [25], 20: [] [26 27],
-                21: [14] [28], 22: [15] [29 30 31],
-            )
+                1: [2] [2], 2: [3] [3], 3: [] [4 5],
+                4: [4] [6], 5: [5] [7], 6: [] [8 9],
+                7: [6] [10], 8: [7] [11], 9: [] [12 13],
+                10: [8] [14], 11: [] [15 16],
+            ),
+            cycle!(
+                "zmm8" "zmm22" "zmm14" "zmm26" "zmm24" "zmm19" "zmm10" "zmm27" "zmm23" "zmm29" "zmm28" "zmm13"
+                "zmm11" "zmm17" "zmm30" "zmm18" "zmm20" "zmm25" "zmm9" "zmm12" "zmm21" "zmm15" "zmm16" "zmm31"
+            ),
+            i!("add" "{step}", "256 * 15"),
+            i!("add" "{word}", "256 * 7"),
+            i!("add" "{k}", "4 * 7"),
+            i!("add" "{iota}", "8 * 11"),
+            i!("dec" "{turns:e}"),
+            i!("jnz" "2b"),
+            last_round!(
+                "zmm7" "zmm8" "zmm9" "zmm10" "zmm11" "zmm12" "zmm13" "zmm14" "zmm15" "zmm16" "zmm17" "zmm18" "zmm19"
+                "zmm20" "zmm21" "zmm22" "zmm23" "zmm24" "zmm25" "zmm26" "zmm27" "zmm28" "zmm29" "zmm30" "zmm31"
+            ),
         )
     };
 }
 
 /// Lane 0 of keccak256 of eight messages, and half of SHA-256 of the messages of the next pass: steps 1 to 32 and words 32 to 47,
-/// or what is left. Both halves are the same code, which fills most of the instruction cache.
+/// or what is left. Both halves are the same code, and two turns of a loop in it: more of it would not always stay in the
+/// instruction cache (README.md).
 #[target_feature(enable = "avx512f,avx512bw,bmi1,bmi2")]
 #[inline(never)]
 fn half_pass(message: &[V; 4], ahead: &mut Ahead, second: bool) -> V {
@@ -112,17 +135,18 @@ fn half_pass(message: &[V; 4], ahead: &mut Ahead, second: bool) -> V {
         let at: *mut Step = ahead.0.as_mut_ptr().add(BEFORE);
         asm!(
             half_pass!(),
-            step = in(reg) at.add(step).byte_add(4096),
-            word = in(reg) at.add(word).byte_add(4096),
-            k = in(reg) K.as_ptr().add(word),
-            iota = in(reg) ROUND_CONSTANTS.as_ptr(),
+            step = inout(reg) at.add(step).byte_add(4096) => _,
+            word = inout(reg) at.add(word).byte_add(4096) => _,
+            k = inout(reg) K.as_ptr().add(word) => _,
+            iota = inout(reg) ROUND_CONSTANTS.as_ptr() => _,
+            turns = inout(reg) 2 => _,
             padding = in(reg) PADDING.as_ptr(),
             inout("zmm7") m0 => _, inout("zmm17") m1 => _, inout("zmm27") m2 => _, inout("zmm12") m3 => _,
             out("zmm0") head, out("zmm1") _, out("zmm2") _, out("zmm3") _, out("zmm4") _, out("zmm5") _, out("zmm6") _,
             out("zmm8") _, out("zmm9") _, out("zmm10") _, out("zmm11") _, out("zmm13") _, out("zmm14") _, out("zmm15") _,
             out("zmm16") _, out("zmm18") _, out("zmm19") _, out("zmm20") _, out("zmm21") _, out("zmm22") _, out("zmm23") _,
             out("zmm24") _, out("zmm25") _, out("zmm26") _, out("zmm28") _, out("zmm29") _, out("zmm30") _, out("zmm31") _,
-            options(nostack, preserves_flags)
+            options(nostack)
         );
     }
     head

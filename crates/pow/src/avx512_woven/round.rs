@@ -178,7 +178,8 @@ macro_rules! last_round {
             mixed!($a6 ^ "zmm2" <<< 44),
             mixed!($a12 ^ "zmm3" <<< 43),
             i!("vpternlogq" $a0, $a6, $a12, 0xd2),
-            iota!($a0 23),
+            // 22 rounds were counted off.
+            iota!($a0 1),
             i!("vmovdqa64" "zmm0", $a0),
         )
     };
