@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { childrenOf, isAlive } from '../support/gpu-scene.ts'
 import { isGpuProgramBuilt } from '../support/gpu-programs.ts'
 import { startNode, taumesh } from '../support/node-process.ts'
@@ -33,7 +33,7 @@ test('an idle program does not keep its node alive, and ends with it', async () 
 })
 
 interface Listed {
-  devices: { id: string; usable: boolean; reason: string | null }[]
+  devices: { id: string; usable: boolean; reason: string | null; features: string[] }[]
   solvers: string[]
 }
 const list = async (): Promise<Listed> => {
@@ -58,8 +58,11 @@ test('`taumesh devices` lists the CPU and explains every device that cannot be u
 
 describe.skipIf(!isGpuProgramBuilt)(`with the GPU program${isGpuProgramBuilt ? '' : ' (not built: npm run build:gpu)'}`, () => {
   const fake = (script: object): void => {
-    process.env['TAUMESH_GPU_FAKE'] = JSON.stringify(script)
+    vi.stubEnv('TAUMESH_GPU_FAKE', JSON.stringify(script))
   }
+  afterEach(() => {
+    vi.unstubAllEnvs()
+  })
 
   test('the command lines name a device, and say why it cannot be used', async () => {
     fake({})
@@ -77,6 +80,25 @@ describe.skipIf(!isGpuProgramBuilt)(`with the GPU program${isGpuProgramBuilt ? '
     })
     const { code, stderr } = await taumesh(...solve, '--backend', 'fake:0')
     expect([code, stderr]).toEqual([1, expect.stringContaining('out of memory: 1 of 2 GiB free')])
+  })
+
+  test('a software renderer is listed with the reason for not being used, and used where it is asked for', async ({ skip }) => {
+    const renderers = async (): Promise<Listed['devices']> => (await list()).devices.filter(({ features }) => features.includes('software'))
+    vi.stubEnv('TAUMESH_GPU_SOFTWARE', undefined)
+    const resting = await renderers()
+    if (resting.length === 0) skip('no software renderer')
+    for (const one of resting)
+      expect(one).toMatchObject({ usable: false, reason: expect.stringMatching(/^software renderer: .*TAUMESH_GPU_SOFTWARE=1/) as string })
+    vi.stubEnv('TAUMESH_GPU_SOFTWARE', '1')
+    expect(await renderers()).toEqual(resting.map((one) => ({ ...one, usable: true, reason: null })))
+  })
+
+  test.skipIf(process.platform !== 'linux')('a machine without a Vulkan driver says so', async () => {
+    for (const name of ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES']) vi.stubEnv(name, '/nonexistent')
+    const vulkan = (await list()).devices.filter(({ id }) => id.startsWith('wgpu:'))
+    expect(vulkan).toEqual([
+      expect.objectContaining({ id: 'wgpu:0', usable: false, reason: expect.stringMatching(/driver is not$|no Vulkan driver/) }),
+    ])
   })
 
   test('F15: the API stays up while its GPU program dies, and lists the device again within a second', async () => {
