@@ -1,4 +1,5 @@
 /** The architecture and the habits of the code, as tests over its text. To change the architecture, change a row. */
+import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path/posix'
 import { expect, test } from 'vitest'
@@ -105,6 +106,20 @@ test('files stay small, and the first thing in each is its comment', () => {
   const all = [...files, ...sources('test'), ...sources('bench')]
   expect(all.filter((file) => text(file).split('\n').length > 400)).toEqual([])
   expect(files.filter((file) => !/^(#!.*\n)?\/(\*\*|\/)/.test(text(file)))).toEqual([])
+})
+
+test('the root holds what belongs there: documents, manifests, locks', () => {
+  const kept = execFileSync('git', ['ls-files', '--', ':(glob)*'], { encoding: 'utf8' }).split('\n').filter(Boolean)
+  expect(kept.filter((file) => !file.startsWith('.'))).toEqual([
+    'CHANGELOG.md',
+    'Cargo.lock',
+    'Cargo.toml',
+    'LICENSE',
+    'README.md',
+    'package-lock.json',
+    'package.json',
+    'tsconfig.json',
+  ])
 })
 
 test('no barrel, no default export, no util', () => {

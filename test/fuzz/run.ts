@@ -58,7 +58,7 @@ function feed(program: string, target: string, seconds: number): Promise<Run> {
   return new Promise((resolve, reject) => {
     child.on('error', reject)
     child.on('close', (code) => {
-      if (keep !== undefined) must(program, [`--target=${target}`, '-merge=1', join(keep, target), grown])
+      if (keep !== undefined) must(program, [`--target=${target}`, ...limits, '-merge=1', join(keep, target), grown])
       rmSync(grown, { recursive: true, force: true })
       const runs = Number(/number_of_executed_units:\s*(\d+)/.exec(output)?.[1] ?? 0)
       resolve({ target, runs, crashed: code !== 0, output })
