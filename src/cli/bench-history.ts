@@ -5,7 +5,7 @@ import { compareReports } from '../lab/bench/compare.ts'
 import { history, readReportFile } from '../lab/bench/history.ts'
 import { openCompute } from '../node/compute.ts'
 import type { BenchComparisonView } from '../protocol/views/bench.ts'
-import { percent, readable } from './bench-text.ts'
+import { courseText, percent, readable, reportsText } from './bench-text.ts'
 import { dataOption, integer, jsonOption } from './flags.ts'
 import { print, table } from './output.ts'
 
@@ -20,36 +20,7 @@ function list({ data, limit, metric, json }: HistoryOptions): void {
   const found = history(data, openCompute().signature).list(limit)
   print(json, found, () => {
     if (found.length === 0) return `no reports in ${data}/bench: run taumesh bench`
-    const when = (ms: number): string => new Date(ms).toISOString().slice(0, 19).replace('T', ' ')
-    if (metric === undefined)
-      return table(
-        ['report', 'when (UTC)', 'machine', 'subject', 'figures', 'proofs', 'signed by', 'noise'],
-        found.map((one) => [
-          one.id,
-          when(one.createdAt),
-          one.machine.id,
-          one.settings.subject,
-          one.metrics.length,
-          one.proofCount,
-          one.signedBy ?? '-',
-          one.noise.warnings.join('; '),
-        ]),
-      )
-    const rows = found.flatMap((one) =>
-      one.metrics
-        .filter((figure) => figure.metric === metric)
-        .map((figure) => [
-          one.id,
-          when(one.createdAt),
-          one.machine.id,
-          figure.backend,
-          readable(figure.value, figure.unit),
-          `± ${percent(figure.spread)}`,
-        ]),
-    )
-    const known = new Set(found.flatMap(({ metrics }) => metrics.map((figure) => figure.metric)))
-    if (rows.length === 0) return `no report has ${metric}; there are ${[...known].toSorted().join(', ')}`
-    return table(['report', 'when (UTC)', 'machine', 'backend', 'value', 'spread'], rows)
+    return metric === undefined ? reportsText(found) : courseText(found, metric)
   })
 }
 

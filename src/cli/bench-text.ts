@@ -1,5 +1,6 @@
 /** Figures of a measurement as people read them. */
-import type { BenchMetricView, BenchReportView } from '../protocol/views/bench.ts'
+import { aloneOf } from '../lab/bench/compare.ts'
+import type { BenchMetricView, BenchReportView, BenchSummaryView } from '../protocol/views/bench.ts'
 import { table } from './output.ts'
 
 const prefixes: [number, string][] = [
@@ -50,4 +51,41 @@ export function reportText({ machine, metrics, noise, settings }: BenchReportVie
     table(['metric', 'value', 'spread', 'runs', 'backend', 'threads', 'noise'], rows),
     ...(noise.warnings.length === 0 ? [] : ['', `This machine was noisy: ${noise.warnings.join('; ')}. Compare with care.`]),
   ].join('\n')
+}
+
+const when = (ms: number): string => new Date(ms).toISOString().slice(0, 19).replace('T', ' ')
+
+/** A line for each report. */
+export const reportsText = (reports: readonly BenchSummaryView[]): string =>
+  table(
+    ['report', 'when (UTC)', 'machine', 'subject', 'figures', 'proofs', 'signed by', 'noise'],
+    reports.map((one) => [
+      one.id,
+      when(one.createdAt),
+      one.machine.id,
+      one.settings.subject,
+      one.metrics.length,
+      one.proofCount,
+      one.signedBy ?? '-',
+      one.noise.warnings.join('; '),
+    ]),
+  )
+
+/** One metric over the reports, of proven figures the work alone, so that reports with and without proofs make one course. */
+export function courseText(reports: readonly BenchSummaryView[], metric: string): string {
+  const figures = reports.flatMap((report) => report.metrics.map((figure) => ({ report, figure })))
+  const rows = figures
+    .filter(({ figure }) => figure.metric === metric)
+    .map(({ report, figure }) => [
+      report.id,
+      when(report.createdAt),
+      report.machine.id,
+      figure.backend,
+      readable(aloneOf(figure), figure.unit),
+      `± ${percent(figure.spread)}`,
+      figure.warnings.join('; '),
+    ])
+  const known = new Set(figures.map(({ figure }) => figure.metric))
+  if (rows.length === 0) return `no report has ${metric}; there are ${[...known].toSorted().join(', ')}`
+  return table(['report', 'when (UTC)', 'machine', 'backend', 'value', 'spread', 'noise'], rows)
 }

@@ -8,7 +8,7 @@ const DIFFERENCE_MIN = 0.02
 type Comparison = BenchComparisonView['rows'][number]
 
 /** Of a proven figure the work alone, as a report without proofs has it. */
-const aloneOf = ({ alone, value }: BenchMetricView): number => alone ?? value
+export const aloneOf = ({ alone, value }: BenchMetricView): number => alone ?? value
 
 function compareMetric(first: BenchMetricView, second: BenchMetricView): Comparison {
   const { metric, backend, unit } = second
