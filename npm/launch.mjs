@@ -42,13 +42,24 @@ function done(step, mark) {
   writeFileSync(join(stamps, step), mark)
 }
 
-/** Runs a tool quietly with a ticking line; its output is for the error message alone. */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP']
+
+/**
+ * Runs a tool quietly with a ticking line; its output is for the error message alone. Who is stopped meanwhile stops it too: npm,
+ * left alone, would go on writing where the next try does.
+ */
 function run(title, command, args) {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const began = Date.now()
     const tty = process.stderr.isTTY
     const seconds = () => ((Date.now() - began) / 1000).toFixed(0)
     if (!tty) say(`${title} ...`)
+    let stopped = false
+    const stop = (signal) => {
+      stopped = true
+      child.kill(signal)
+    }
+    for (const signal of SIGNALS) process.on(signal, stop)
     const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], shell: windows })
     const tick = tty && setInterval(() => process.stderr.write(`\r${title} ... ${seconds()} s `), 250)
     let output = ''
@@ -57,6 +68,12 @@ function run(title, command, args) {
     child.stderr.on('data', keep)
     const finish = (code) => {
       clearInterval(tick)
+      for (const signal of SIGNALS) process.off(signal, stop)
+      if (stopped) {
+        if (tty) say('')
+        reject(new SetupError(`stopped while ${title.replace(/ \(.*/, '')}. Run the command again to go on`))
+        return
+      }
       say(`${tty ? '\r' : ''}${title}: ${code === 0 ? `done in ${seconds()} s` : 'failed'}   `)
       resolve({ code, output })
     }
@@ -76,7 +93,7 @@ async function installPackages() {
   const args = 'ci --ignore-scripts --include=dev --include=optional --no-audit --no-fund'.split(' ')
   const { code, output } = await run('installing packages (once, about a minute)', windows ? 'npm.cmd' : 'npm', args)
   if (code !== 0) {
-    const reason = output.split('\n').find((line) => /^npm (ERR!|error) (?!code|errno|syscall)/.test(line)) ?? lastLine(output)
+    const reason = output.split('\n').find((line) => /^npm (ERR!|error) (?!code|errno|syscall|path|dest)/.test(line)) ?? lastLine(output)
     throw new SetupError(`packages could not be installed: ${reason}. Check the connection to the npm registry, then run the command again`)
   }
   done('packages', mark)
@@ -142,11 +159,22 @@ async function buildDashboard() {
 /** Hands over to the program: signals go on to it, and its exit code becomes ours. */
 function become(script, args) {
   const child = spawn(nodePath(), [...script, ...args], { stdio: 'inherit', shell: windows, env: programEnvironment })
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  for (const signal of SIGNALS) process.on(signal, () => child.kill(signal))
   child.on('exit', (code, signal) => process.exit(signal === null ? (code ?? 1) : 1))
 }
 
+/** npm hands a signal on to the shell between it and us alone, which ends without a word: then we end as by that signal. */
+function endWithParent() {
+  const parent = process.ppid
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return
+    clearInterval(watch)
+    process.kill(process.pid, 'SIGTERM')
+  }, 250).unref()
+}
+
 const [program = 'cli', ...args] = process.argv.slice(2)
+if (process.env.npm_lifecycle_event !== undefined) endWithParent()
 try {
   if (!(program in programs)) throw new SetupError(`unknown program '${program}': one of ${Object.keys(programs).join(', ')}`)
   await installPackages()

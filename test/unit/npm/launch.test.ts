@@ -1,8 +1,11 @@
 /** The first step of every npm script, in checkouts that are not set up: what it builds, when it answers, what it keeps. */
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { freshCheckout } from '../../support/checkout.ts'
+import { isAlive } from '../../support/gpu-scene.ts'
 
 const NAPI = 'node_modules/@napi-rs/cli/dist/cli.js'
 const VITE = 'node_modules/vite/bin/vite.js'
@@ -40,6 +43,39 @@ test('a command that can run is run once everything is built, and nothing is bui
   writeFileSync(join(folder, 'dist/dashboard/index.html'), '')
   expect(launch(listing)).toMatchObject({ ...listed, stderr: '' })
   expect(calls()).toEqual([])
+})
+
+test('who stops the installation stops npm too, and is told how to go on', () => {
+  const { folder, launch } = freshCheckout()
+  const pid = join(folder, 'pid')
+  // It has its caller stopped, and works on for an hour unless it is stopped itself.
+  writeFileSync(join(folder, 'bin/npm'), `#!/bin/sh\necho $$ > '${pid}'\nkill -TERM $PPID\nexec sleep 3600\n`)
+  const { code, stderr } = launch(listing)
+  expect([code, stderr]).toEqual([
+    78,
+    expect.stringMatching(/taumesh: stopped while installing packages\. Run the command again to go on\n$/),
+  ])
+  expect(isAlive(Number(readFileSync(pid, 'utf8')))).toBe(false)
+})
+
+test('who stops npm, which hands signals on to its shell alone, stops all that it started (needs ps)', async () => {
+  const { folder } = freshCheckout()
+  const pid = join(folder, 'pid')
+  const shell = '$(ps -o ppid= -p $PPID)'
+  writeFileSync(join(folder, 'bin/npm'), `#!/bin/sh\necho $$ > '${pid}'\nkill -KILL ${shell}\nexec sleep 3600\n`)
+  const env = { ...process.env, PATH: `${join(folder, 'bin')}:${process.env['PATH']}`, npm_lifecycle_event: 'cli' }
+  // Two commands: a shell becomes the only one that it is given.
+  const between = spawn('sh', ['-c', `'${process.execPath}' npm/launch.mjs cli; true`], { cwd: folder, env, stdio: 'ignore' })
+  expect(await once(between, 'exit')).toEqual([null, 'SIGKILL'])
+  const installing = Number(readFileSync(pid, 'utf8'))
+  await expect.poll(() => isAlive(installing), { timeout: 20_000 }).toBe(false)
+})
+
+test('why npm failed is said by its own sentence', () => {
+  const { folder, launch } = freshCheckout()
+  const lines = ['code ENOTEMPTY', 'syscall rmdir', 'path /somewhere', 'errno -39', 'ENOTEMPTY: directory not empty']
+  writeFileSync(join(folder, 'bin/npm'), ['#!/bin/sh', ...lines.map((line) => `echo 'npm error ${line}' >&2`), 'exit 1', ''].join('\n'))
+  expect(launch(listing).stderr).toContain('packages could not be installed: npm error ENOTEMPTY: directory not empty. Check')
 })
 
 /** Node's own notes on its cache of compiled code, in the lines of stderr. */
