@@ -109,6 +109,11 @@ class Transformer(torch.nn.Module):
         return rms(x, self.get("norm")) @ self.get("embedding")[:256].T
 
 
+def leaves(logits):
+    """Sixteenths of a nat in one byte (mixture.md 2.1)."""
+    return (16 * -F.log_softmax(logits, -1) + 0.5).clamp(0, 255).to(torch.uint8)
+
+
 class Course:
     """A model in training, and what is timed of it."""
 
@@ -150,18 +155,16 @@ class Course:
 
     @torch.inference_mode()
     def score(self):
-        """The leaves of 64 contexts: sixteenths of a nat in one byte (mixture.md 2.1)."""
+        """The leaves of 64 contexts."""
         contexts = torch.stack([self.text[i * 500 : i * 500 + self.context - 1] for i in range(64)])
-        logits = self.model(F.pad(contexts, (1, 0), value=256))
-        return (16 * -F.log_softmax(logits, -1) + 0.5).clamp(0, 255).to(torch.uint8)
+        return leaves(self.model(F.pad(contexts, (1, 0), value=256)))
 
     @torch.inference_mode()
     def generate(self):
-        """200 bytes one by one."""
+        """The logits of 200 bytes, read one by one."""
         cache = [None] * self.layers
         tokens = F.pad(self.text[None, :199], (1, 0), value=256)
-        for t in range(200):
-            self.model(tokens[:, t : t + 1], cache)
+        return torch.cat([self.model(tokens[:, t : t + 1], cache) for t in range(200)], 1)
 
 
 course = None
@@ -170,6 +173,14 @@ course = None
 def load(**given):
     global course
     course = Course(**given)
+
+
+def answer(who, checkpoint, file):
+    """Writes the leaves of `score` or `generate` with the weights of a checkpoint."""
+    course.model.load(checkpoint)
+    found = course.score() if who == "score" else leaves(course.generate())
+    with open(file, "wb") as out:
+        out.write(found.numpy().tobytes())
 
 
 def time_of(who, seconds):
@@ -182,6 +193,7 @@ serve(
         "threads": lambda count: torch.set_num_threads(count),
         "load": load,
         "losses": lambda steps: [course.step() for _ in range(steps)],
+        "answer": answer,
         "time": time_of,
     }
 )
