@@ -44,14 +44,19 @@ function table(head: string[], rows: string[][]): string {
 
 /** Behind a figure that something disturbed; what it was stands below its table. */
 const MARK = '†'
-const spread = ({ spread, warnings }: BenchMetricView): string => `${percent(spread)}${warnings.length === 0 ? '' : ` ${MARK}`}`
+const marked = (text: string, { warnings }: { warnings: readonly string[] }): string => (warnings.length === 0 ? text : `${text} ${MARK}`)
 
 /** A table of figures, and below it what disturbed which. */
-function withWarnings(text: string, metrics: readonly BenchMetricView[]): string {
-  const disturbed = metrics.filter(({ warnings }) => warnings.length > 0)
-  const each = disturbed.map(({ metric, backend, warnings }) => `\`${metric}\` (${backend}): ${warnings.join(', ')}`)
+function withWarnings<T extends { warnings: readonly string[] }>(
+  text: string,
+  figures: readonly T[],
+  nameOf: (figure: T) => string,
+): string {
+  const each = figures.flatMap((one) => (one.warnings.length === 0 ? [] : [`${nameOf(one)}: ${one.warnings.join(', ')}`]))
   return each.length === 0 ? text : `${text}\n\n${MARK} ${each.join('; ')}.`
 }
+
+const metricName = ({ metric, backend }: BenchMetricView): string => `\`${metric}\` (${backend})`
 
 const PRODUCT = /^matmul\.(\w+)\.(\d+)$/
 
@@ -61,7 +66,7 @@ function metricsTable(metrics: BenchMetricView[]): string {
     metrics.map((one, i) => [
       one.metric === metrics[i - 1]?.metric ? '' : `\`${one.metric}\``,
       readable(one.value, one.unit),
-      spread(one),
+      marked(percent(one.spread), one),
       String(one.repetitions),
       one.backend,
       one.threads === 0 ? '-' : String(one.threads),
@@ -83,7 +88,7 @@ function productsTable(metrics: BenchMetricView[]): string {
       kind,
       ...sizes.map((n) => {
         const one = those.find((each) => each.n === n)
-        return one === undefined ? '-' : `${readable(one.value, one.unit)} ${spread(one)}`
+        return one === undefined ? '-' : marked(`${readable(one.value, one.unit)} ${percent(one.spread)}`, one)
       }),
     ]),
   )
@@ -98,20 +103,22 @@ const CONTENDERS = {
   torch: 'PyTorch',
 }
 
+const contestName = ({ name, threads }: Comparison['results'][number]): string => `\`${name}\` on ${threads} threads`
+
 /** A row per contest; a contender who did not take part has no figure, and one who took part nowhere no column. */
 function rivalsTable({ results }: Pick<Comparison, 'results'>): string {
   const present = new Set(results.flatMap(({ standings }) => standings.map(({ name }) => name)))
   const columns = Object.entries(CONTENDERS).filter(([name]) => present.has(name))
   return table(
     ['side by side', 'threads', ...columns.map(([, title]) => title), 'addon / best rival'],
-    results.map(({ name, threads, unit, standings, ratio }) => [
+    results.map(({ name, threads, unit, standings, ratio, warnings }) => [
       `\`${name}\``,
       String(threads),
       ...columns.map(([who]) => {
         const one = standings.find((each) => each.name === who)
         return one === undefined ? '-' : `${readable(one.rate, unit)} ${percent(one.spread)}`
       }),
-      ratio?.toFixed(2) ?? '-',
+      marked(ratio?.toFixed(2) ?? '-', { warnings }),
     ]),
   )
 }
@@ -155,10 +162,10 @@ export function measuredText(results: Results): string {
     `Commands: ${results.commands.map((one) => `\`${one}\``).join(', ')}; ${settings.seconds} s for each figure. ${checksText(metrics)}`,
     rivalsText(results.rivals),
     '',
-    withWarnings(metricsTable(others), others),
+    withWarnings(metricsTable(others), others, metricName),
     '',
-    ...(products.length === 0 ? [] : [withWarnings(productsTable(products), products), '']),
-    ...('results' in results.rivals ? [rivalsTable(results.rivals), ''] : []),
+    ...(products.length === 0 ? [] : [withWarnings(productsTable(products), products, metricName), '']),
+    ...('results' in results.rivals ? [withWarnings(rivalsTable(results.rivals), results.rivals.results, contestName), ''] : []),
     ...(results.races.length === 0 ? [] : [racesTable(results), '']),
   ].join('\n')
 }

@@ -1,5 +1,6 @@
 /** One contest: the same work by several contenders, answers checked first, then timed in turns so that a change of the machine's speed meets all. */
 
+import { NoiseWatch, warningsOf } from '../../src/lab/bench/noise.ts'
 import { medianOf, spreadOf } from '../../src/lab/bench/spread.ts'
 
 export interface Contender {
@@ -31,6 +32,8 @@ interface Result {
   standings: Standing[]
   /** The first contender's rate over that of the best rival. */
   ratio: number | null
+  /** What disturbed them: rivals whose threads wait for one another lose most where a core is taken away. */
+  warnings: string[]
 }
 
 /** All contests of a run, as `--json` writes them. */
@@ -61,14 +64,16 @@ export async function hold(contest: Contest, { rounds, seconds }: { rounds: numb
     if (first > PATIENCE * seconds) far.add(contender)
     times.set(contender.name, [])
   }
+  const watch = new NoiseWatch()
   for (let round = 0; round < rounds; round++)
     for (let turn = 0; turn < contenders.length; turn++) {
       const contender = contenders[(round + turn) % contenders.length]
       if (contender !== undefined && (round === 0 || !far.has(contender))) times.get(contender.name)?.push(await contender.time(seconds))
     }
+  const warnings = warningsOf(watch.look(), watch.clockFirst)
   const standings = [...times].map(([name, turns]) => standing(name, turns, work))
   const [ours] = standings.map(({ rate }) => rate)
   const others = standings.filter(({ name }) => !name.startsWith('taumesh')).map(({ rate }) => rate)
   const ratio = ours === undefined || others.length === 0 ? null : ours / Math.max(...others)
-  return { name, threads, unit, standings, ratio }
+  return { name, threads, unit, standings, ratio, warnings }
 }

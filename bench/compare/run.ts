@@ -36,10 +36,12 @@ function rivalsPython(scratch: string): string {
   return installRivals(found.python, scratch)
 }
 
-function line({ name, threads, unit, standings, ratio }: Comparison['results'][number]): string {
+function line({ name, threads, unit, standings, ratio, warnings }: Comparison['results'][number]): string {
   const [scale, prefix] = standings.some(({ rate }) => rate >= 1e9) ? [1e9, 'G'] : [1e3, 'k']
   const rates = standings.map(({ name, rate, spread }) => `${name} ${(rate / scale).toFixed(1)} ±${(spread * 100).toFixed(0)} %`)
-  return [name, `${threads} threads`, `${prefix}${unit}`, ...rates, ratio === null ? '' : `ratio ${ratio.toFixed(2)}`].join(' | ')
+  return [name, `${threads} threads`, `${prefix}${unit}`, ...rates, ratio === null ? '' : `ratio ${ratio.toFixed(2)}`, ...warnings].join(
+    ' | ',
+  )
 }
 
 const scratch = mkdtempSync(join(tmpdir(), 'taumesh-compare-'))

@@ -67,6 +67,7 @@ const results: Results = {
           { name: 'torch', runs: 9, rate: 222.2e9, spread: 0.02 },
         ],
         ratio: 2,
+        warnings: ['other processes used 6.0 % of the CPU time'],
       },
     ],
   },
@@ -113,7 +114,10 @@ test('what disturbed a figure stands below its table, and a mark at the figure',
   const written = withMeasured(`${BEGIN}${END}`, results)
   const [, below] = written.split(/^\| bf16.*\n/m)
   expect(below).toMatch(/^\n† `matmul\.f32\.512` \(cpu\): its rounds lie 30\.0 % apart, spread of 31\.0 %\.\n/)
-  expect(written.match(/†/g)).toHaveLength(2)
+  // Each stands twice: at the figure and below.
+  expect(written.match(/†/g)).toHaveLength(4)
+  expect(row(written, '`matmul.f32.512`').at(-1)).toBe('2.00 †')
+  expect(written).toContain('\n\n† `matmul.f32.512` on 2 threads: other processes used 6.0 % of the CPU time.\n')
   const { report } = results
   const other = { ...report, metrics: [metric({ metric: 'pow.verify', unit: '1/s', warnings: ['the clock fell'] })] }
   const marked = withMeasured(`${BEGIN}${END}`, { ...results, report: other })
@@ -123,7 +127,7 @@ test('what disturbed a figure stands below its table, and a mark at the figure',
 
 test('rivals stand beside the addon with their versions; without them the text says why', () => {
   const written = withMeasured(`${BEGIN}${END}`, results)
-  expect(row(written, '`matmul.f32.512`')).toEqual(['2', '444.4 GFLOP/s ± 1.0 %', '222.2 GFLOP/s ± 2.0 %', '2.00'])
+  expect(row(written, '`matmul.f32.512`')).toEqual(['2', '444.4 GFLOP/s ± 1.0 %', '222.2 GFLOP/s ± 2.0 %', '2.00 †'])
   expect(row(written, 'side by side')).toEqual(['threads', 'addon', 'PyTorch', 'addon / best rival'])
   expect(written).toContain('torch 9.9.9')
   const without = withMeasured(`${BEGIN}${END}`, { ...results, rivals: { leftOut: 'no Python' } })
