@@ -1,7 +1,7 @@
 /** The first step of every npm script, in checkouts that are not set up: what it builds, when it answers, what it keeps. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { freshCheckout } from '../../support/checkout.ts'
@@ -58,18 +58,21 @@ test('who stops the installation stops npm too, and is told how to go on', () =>
   expect(isAlive(Number(readFileSync(pid, 'utf8')))).toBe(false)
 })
 
-test('who stops npm, which hands signals on to its shell alone, stops all that it started (needs ps)', async () => {
-  const { folder } = freshCheckout()
-  const pid = join(folder, 'pid')
-  const shell = '$(ps -o ppid= -p $PPID)'
-  writeFileSync(join(folder, 'bin/npm'), `#!/bin/sh\necho $$ > '${pid}'\nkill -KILL ${shell}\nexec sleep 3600\n`)
-  const env = { ...process.env, PATH: `${join(folder, 'bin')}:${process.env['PATH']}`, npm_lifecycle_event: 'cli' }
-  // Two commands: a shell becomes the only one that it is given.
-  const between = spawn('sh', ['-c', `'${process.execPath}' npm/launch.mjs cli; true`], { cwd: folder, env, stdio: 'ignore' })
-  expect(await once(between, 'exit')).toEqual([null, 'SIGKILL'])
-  const installing = Number(readFileSync(pid, 'utf8'))
-  await expect.poll(() => isAlive(installing), { timeout: 20_000 }).toBe(false)
-})
+test.skipIf(!existsSync('/proc/self/status'))(
+  'who stops npm, which tells its shell alone, stops all that it started (needs Linux)',
+  async () => {
+    const { folder } = freshCheckout()
+    const pid = join(folder, 'pid')
+    const shell = "$(sed -n 's/^PPid:[^0-9]*//p' /proc/$PPID/status)"
+    writeFileSync(join(folder, 'bin/npm'), `#!/bin/sh\necho $$ > '${pid}'\nkill -KILL ${shell}\nexec sleep 3600\n`)
+    const env = { ...process.env, PATH: `${join(folder, 'bin')}:${process.env['PATH']}`, npm_lifecycle_event: 'cli' }
+    // Two commands: a shell becomes the only one that it is given.
+    const between = spawn('sh', ['-c', `'${process.execPath}' npm/launch.mjs cli; true`], { cwd: folder, env, stdio: 'ignore' })
+    expect(await once(between, 'exit')).toEqual([null, 'SIGKILL'])
+    const installing = Number(readFileSync(pid, 'utf8'))
+    await expect.poll(() => isAlive(installing), { timeout: 20_000 }).toBe(false)
+  },
+)
 
 test('why npm failed is said by its own sentence', () => {
   const { folder, launch } = freshCheckout()
