@@ -92,6 +92,7 @@ function searches(pow: PowCompute): void {
   test('counts its hashes and stops soon after an abort', async () => {
     const controller = new AbortController()
     let asked = cpuUsage()
+    let began = 0
     const progress: number[] = []
     const running = pow.solve(
       { blockHash, hotkey: alice, difficulty: U64_MAX, start: 0n },
@@ -101,11 +102,13 @@ function searches(pow: PowCompute): void {
           progress.push(done)
           if (progress.length < 2) return
           asked = cpuUsage()
+          began = performance.now()
           controller.abort()
         },
       },
     )
     expect(await codeOf(() => running)).toBe('NATIVE_CANCELLED')
+    process.stdout.write(`a search ended ${(performance.now() - began).toFixed(1)} ms after the abort\n`)
     // 50 ms of each core; what others take from them in the meantime does not count.
     const { user, system } = cpuUsage(asked)
     expect((user + system) / 1_000).toBeLessThan(50 * availableParallelism())

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { childrenOf, isAlive } from '../support/gpu-scene.ts'
+import { childrenOf, isAlive } from '../support/processes.ts'
 import { isGpuProgramBuilt } from '../support/gpu-programs.ts'
 import { startNode, taumesh } from '../support/node-process.ts'
 

@@ -1,8 +1,9 @@
 /** kill -9 of the GPU program at random moments loses no job (P10, F15), leaves no zombie, and costs no memory. */
 import { describe, expect, test } from 'vitest'
 import type { GpuProgram } from '../../src/native/gpu/options.ts'
-import { gpuScene, isAlive, productJob, sealJob, trainingJobs, zombies, type GpuScene, type Outcome } from '../support/gpu-scene.ts'
+import { gpuScene, productJob, sealJob, trainingJobs, type GpuScene, type Outcome } from '../support/gpu-scene.ts'
 import { fakeProgram, isGpuProgramBuilt, realProgram } from '../support/gpu-programs.ts'
+import { isAlive, zombies } from '../support/processes.ts'
 import { rng, testSeed } from '../support/random.ts'
 
 /** The release figure is 1,000: TAUMESH_GPU_KILLS=1000. */

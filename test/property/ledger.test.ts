@@ -153,10 +153,10 @@ test('a failed transaction changes nonce and fee only, a refused one nothing', (
         idle.state.markets.map(({ parts }) => Object.values(parts).map((part) => toHex(part.root()))),
       )
     }),
-    runs(150),
+    runs(300),
   )
-  expect(failed).toBeGreaterThan(2)
-  expect(refused).toBeGreaterThan(2)
+  expect(failed).toBeGreaterThan(10)
+  expect(refused).toBeGreaterThan(10)
 })
 
 test('staking and unstaking never profits', () => {
@@ -209,9 +209,10 @@ test('what the mempool takes on an unchanged state executes', () => {
         if (admitted) taken++
       }
     }),
-    runs(40),
+    // About 1.5 are taken in each.
+    runs(80),
   )
-  expect(taken).toBeGreaterThan(10)
+  expect(taken).toBeGreaterThan(50)
 })
 
 test('tokens are conserved over a long random run', () => {

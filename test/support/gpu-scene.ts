@@ -1,5 +1,4 @@
 /** A supervised GPU program beside the addon's CPU, and jobs whose right answers are known. */
-import { readdirSync, readFileSync } from 'node:fs'
 import { loadAddon } from '../../src/native/addon.ts'
 import { gpuCompute, type GpuChecks } from '../../src/native/gpu/compute.ts'
 import type { GpuOptions, GpuProgram } from '../../src/native/gpu/options.ts'
@@ -70,23 +69,3 @@ export async function trainingJobs(compute: Compute, random: Rng): Promise<(opti
     return { right: Buffer.compare(await model.save(), await twin.save()) === 0, fallback }
   }
 }
-
-/** Whether a process is there and no zombie (Linux). */
-export function isAlive(pid: number): boolean {
-  try {
-    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
-  } catch {
-    return false
-  }
-}
-
-/** Ids of the processes that `pid` started and has not collected (Linux). */
-export function childrenOf(pid: number): number[] {
-  const threads = readdirSync(`/proc/${pid}/task`)
-  return threads.flatMap((thread) =>
-    readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number),
-  )
-}
-
-/** Children of this process that ended and were not collected (Linux). */
-export const zombies = (): number => childrenOf(process.pid).filter((pid) => !isAlive(pid)).length

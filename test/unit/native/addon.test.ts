@@ -1,15 +1,11 @@
 import { once } from 'node:events'
 import { cpuUsage } from 'node:process'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { Worker } from 'node:worker_threads'
 import { expect, test } from 'vitest'
 import { loadAddon } from '../../../src/native/addon.ts'
 import { binding } from '../../support/addon-calls.ts'
+import { collectGarbage } from '../../support/garbage.ts'
 import { codeOf } from '../../support/hostile.ts'
-
-setFlagsFromString('--expose-gc')
-const collectGarbage = runInNewContext('gc') as () => void
 
 const key = new Uint8Array(32)
 const hopeless = { blockHash: key, hotkey: key, difficulty: 2n ** 64n - 1n, threads: 1 }

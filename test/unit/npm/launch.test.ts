@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { freshCheckout } from '../../support/checkout.ts'
-import { isAlive } from '../../support/gpu-scene.ts'
+import { isAlive } from '../../support/processes.ts'
 
 const NAPI = 'node_modules/@napi-rs/cli/dist/cli.js'
 const VITE = 'node_modules/vite/bin/vite.js'

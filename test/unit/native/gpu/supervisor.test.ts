@@ -3,8 +3,9 @@ import { describe, expect, test } from 'vitest'
 import { gpuDefaults } from '../../../../src/native/gpu/options.ts'
 import { GpuSupervisor, NOT_BUILT } from '../../../../src/native/gpu/supervisor.ts'
 import type { Deed } from '../../../support/fake-gpu.ts'
-import { gpuScene, isAlive, productJob, sealJob, patientTimes } from '../../../support/gpu-scene.ts'
+import { gpuScene, patientTimes, productJob, sealJob } from '../../../support/gpu-scene.ts'
 import { fakeProgram } from '../../../support/gpu-programs.ts'
+import { isAlive } from '../../../support/processes.ts'
 import { rng, testSeed } from '../../../support/random.ts'
 
 const random = rng(testSeed())
