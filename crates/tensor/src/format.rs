@@ -60,6 +60,21 @@ impl Number for i32 {
     }
 }
 
+/// The words `word(0)..word(W)`, made such that the compiler makes vectors of them.
+#[inline(always)]
+pub(crate) fn side_by_side<const W: usize>(word: impl Fn(usize) -> u32) -> [u32; W] {
+    let mut words = [0; W];
+    // Twelve are a vector of eight and one of four.
+    let (eights, rest) = words.split_at_mut(W / 8 * 8);
+    for (at, out) in eights.iter_mut().enumerate() {
+        *out = word(at);
+    }
+    for (at, out) in (W / 8 * 8..).zip(rest) {
+        *out = word(at);
+    }
+    words
+}
+
 /// One way to put consecutive elements (in the direction of k) into a word.
 pub(crate) trait Format {
     type Stored: Copy + Default + Send + Sync + 'static;
@@ -73,16 +88,7 @@ pub(crate) trait Format {
     /// The words of elements that are one each.
     #[inline(always)]
     fn singly<const W: usize>(elements: [Self::Stored; W]) -> [u32; W] {
-        let mut words = [0; W];
-        // Twelve are a vector of eight and one of four.
-        let (eights, rest) = words.split_at_mut(W / 8 * 8);
-        for (at, word) in eights.iter_mut().enumerate() {
-            *word = Self::word(|_| elements[at]);
-        }
-        for (at, word) in (W / 8 * 8..).zip(rest) {
-            *word = Self::word(|_| elements[at]);
-        }
-        words
+        side_by_side(|at| Self::word(|_| elements[at]))
     }
     /// Elements as words, where they are that already.
     fn words(_stored: &[Self::Stored]) -> Option<&[u32]> {

@@ -3,7 +3,7 @@
 #![allow(unsafe_code)] // one call into the transposition of AVX-512
 use std::ops::Range;
 
-use crate::format::{Format, Number};
+use crate::format::{Format, Number, side_by_side};
 use crate::kernels::vectorised;
 use crate::tile::Order;
 use crate::view::View;
@@ -105,25 +105,10 @@ fn across<F: Format, const W: usize>(x: View<F::Stored>, first: usize, order: Or
                 F::singly(near[0][panel])
             } else {
                 let lines = near.map(|row| row.get(panel).copied().unwrap_or([F::Stored::default(); W]));
-                weave::<F, W>(|at, k| lines[k][at])
+                side_by_side(|at| F::word(|k| lines[k][at]))
             };
         }
     }
-}
-
-/// A word of each of some neighbouring lines, of their elements `at(line, k)`.
-#[inline(always)]
-fn weave<F: Format, const W: usize>(at: impl Fn(usize, usize) -> F::Stored) -> [u32; W] {
-    let mut words = [0; W];
-    // Twelve lines are a vector of eight and one of four.
-    let (eights, rest) = words.split_at_mut(W / 8 * 8);
-    for (line, word) in eights.iter_mut().enumerate() {
-        *word = F::word(|k| at(line, k));
-    }
-    for (line, word) in (W / 8 * 8..).zip(rest) {
-        *word = F::word(|k| at(line, k));
-    }
-    words
 }
 
 /// `across` for a last panel of fewer lines.
