@@ -53,8 +53,12 @@ function standing(name: string, turns: readonly (readonly number[])[], work: num
 /** Turns; who needs longer than these for one run is timed in one turn alone, which decides nothing that is not decided. */
 const PATIENCE = 20
 
-/** Checks all, warms all, then gives each `rounds` turns of `seconds`, another one first each time. */
-export async function hold(contest: Contest, { rounds, seconds }: { rounds: number; seconds: number }): Promise<Result> {
+/** Checks all, warms all, then gives each `rounds` turns of `seconds`, another one first each time, and watches the machine meanwhile. */
+export async function hold(
+  contest: Contest,
+  { rounds, seconds }: { rounds: number; seconds: number },
+  begin: () => Pick<NoiseWatch, 'clockFirst' | 'look'> = () => new NoiseWatch(),
+): Promise<Result> {
   const { name, threads, work, unit, contenders } = contest
   const times = new Map<string, number[][]>()
   const far = new Set<Contender>()
@@ -64,7 +68,7 @@ export async function hold(contest: Contest, { rounds, seconds }: { rounds: numb
     if (first > PATIENCE * seconds) far.add(contender)
     times.set(contender.name, [])
   }
-  const watch = new NoiseWatch()
+  const watch = begin()
   for (let round = 0; round < rounds; round++)
     for (let turn = 0; turn < contenders.length; turn++) {
       const contender = contenders[(round + turn) % contenders.length]

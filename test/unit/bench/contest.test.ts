@@ -39,3 +39,21 @@ test('one whose run takes more than twenty turns is timed once', async () => {
     ['patient', 5],
   ])
 })
+
+test('what disturbed the machine from the first turn to the last is told', async () => {
+  const asked: string[] = []
+  const watch = {
+    clockFirst: 4,
+    look: () => {
+      asked.push('look')
+      return { steal: 0, others: 0.5, clock: 4 }
+    },
+  }
+  const begin = (): typeof watch => {
+    asked.push('begin')
+    return watch
+  }
+  const { warnings } = await hold(contest([contender('taumesh', 1, asked)]), { rounds: 2, seconds: 1 }, begin)
+  expect(asked).toEqual(['check taumesh', 'taumesh', 'begin', 'taumesh', 'taumesh', 'look'])
+  expect(warnings).toEqual(['other processes used 50.0 % of the CPU time'])
+})
